@@ -1,0 +1,1 @@
+"""The cloud: events in, calls, screen pops, tickets and recordings out."""

@@ -1,0 +1,1 @@
+"""The program on the desk PC: serial port to spool, recordings and MQTT."""
