@@ -50,16 +50,31 @@ BOX_EVENTS = {
     "on_hook": {"call": ("call", R), "by": ("text", R)},
     "digits_dialled": {"call": ("call", R), "digits": ("digits", R), "method": ("text", R)},  # dtmf, pulse
     # dial, ringback, busy, congestion, vacant, waiting, howler, cng, and connected (end of ringback, reversal)
-    "tone_detected": {"call": ("call", O), "tone": ("text", R), "freq_hz": ("uint", O), "method": ("text", O)},
+    "tone_detected": {
+        "call": ("call", O),
+        "tone": ("text", R),
+        "freq_hz": ("uint", O),
+        "method": ("text", O),
+    },
     "key_pressed": {"call": ("call", R), "key": ("digits", R)},
     "recording_started": {"call": ("call", R), "codec": ("text", R)},
     "recording_stopped": {"call": ("call", R), "samples": ("uint", R)},
     # samples of the recording that never left the box: first_sample counts from the recording's first
-    "audio_gap": {"call": ("call", R), "first_sample": ("uint", R), "samples": ("uint", R), "reason": ("text", R)},
+    "audio_gap": {
+        "call": ("call", R),
+        "first_sample": ("uint", R),
+        "samples": ("uint", R),
+        "reason": ("text", R),
+    },
     "call_waiting": {"call": ("call", R), "number": ("digits", O), "reason": ("text", O)},
     "self_test": {"item": ("text", R), "passed": ("bool", R), "value": ("int", O), "limit": ("int", O)},
     "fault": {"part": ("text", R), "reason": ("text", R)},
-    "events_lost": {"lost_boot": ("text", R), "first": ("uint", R), "last": ("uint", R), "reason": ("text", R)},
+    "events_lost": {
+        "lost_boot": ("text", R),
+        "first": ("uint", R),
+        "last": ("uint", R),
+        "reason": ("text", R),
+    },
 }
 
 AGENT_EVENTS = {
@@ -144,7 +159,9 @@ def _is_call_id(value: "Any") -> bool:
 def _is_ranges(value: "Any") -> bool:
     if not isinstance(value, (list, tuple)) or len(value) > MAX_RANGES:
         return False
-    return all(isinstance(r, (list, tuple)) and len(r) == 2 and _is_uint(r[0]) and _is_uint(r[1]) for r in value)
+    return all(
+        isinstance(r, (list, tuple)) and len(r) == 2 and _is_uint(r[0]) and _is_uint(r[1]) for r in value
+    )
 
 
 _KIND_CHECKS = {
