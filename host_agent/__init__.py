@@ -1,1 +1,1 @@
-"""The program on the desk PC: serial port to spool, recordings and MQTT."""
+"""The program on the desk PC: box in, spool, recordings, MQTT and HTTP out; and the installer's tool."""

@@ -1,0 +1,134 @@
+"""The agent's one SQLite file: opened for durability, migrated by `user_version`, refused when it cannot be trusted.
+
+WAL with synchronous FULL: when a transaction has returned, its rows survive a power cut. One connection, one thread.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from host_agent.errors import AgentError
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+-- One row an event, from arrival until its retention ends. It is `waiting` while committed_ms is NULL and leaves
+-- that state only when the cloud lists its id on `committed`; nothing else may set committed_ms.
+CREATE TABLE event (
+    n            INTEGER PRIMARY KEY AUTOINCREMENT,  -- order of arrival = order of publication
+    source       TEXT    NOT NULL,
+    boot         TEXT    NOT NULL,
+    seq          INTEGER NOT NULL,
+    type         TEXT    NOT NULL,
+    digest       TEXT    NOT NULL,                   -- of what the source said: `at` and `clock` left out
+    payload      TEXT    NOT NULL,                   -- the MQTT payload, with its first `at`
+    stored_ms    INTEGER NOT NULL,                   -- UTC by the PC
+    committed_ms INTEGER,
+    UNIQUE (source, boot, seq)
+);
+CREATE INDEX event_waiting ON event (n) WHERE committed_ms IS NULL;
+
+-- What a source said that cannot be sent on: an id with a second content, or fields outside the table.
+-- Kept for a person to read, never published.
+CREATE TABLE refused (
+    source TEXT NOT NULL, boot TEXT NOT NULL, seq INTEGER NOT NULL,
+    digest TEXT NOT NULL, reason TEXT NOT NULL, said TEXT NOT NULL, seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (source, boot, seq, digest)
+);
+
+-- One row a command that was passed to a box, until its one reply is sent: result is NULL meanwhile.
+CREATE TABLE command (
+    id         TEXT PRIMARY KEY,
+    source     TEXT    NOT NULL,
+    expires_ms INTEGER NOT NULL,                     -- UTC by the cloud
+    result     TEXT
+);
+
+-- One row a recording. writing -> local -> verified -> expired; writing -> lost.
+CREATE TABLE recording (
+    call        TEXT PRIMARY KEY,                    -- call id = recording id
+    source      TEXT NOT NULL,
+    boot        TEXT NOT NULL,
+    box_call    INTEGER NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('writing', 'local', 'verified', 'expired', 'lost')),
+    started_ms  INTEGER NOT NULL,                    -- UTC by the PC
+    samples     INTEGER,                             -- true length in samples, known from `local` on
+    gaps        TEXT NOT NULL DEFAULT '[]',          -- [[first, count, reason], ...]
+    bytes       INTEGER,
+    sha256      TEXT,
+    verified_ms INTEGER
+);
+CREATE INDEX recording_state ON recording (state, started_ms);
+"""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open or create the file.
+
+    Raises:
+        AgentError: `spool.newer` (made by a newer agent), `spool.damaged`, `spool.unreachable`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise AgentError(
+            "spool.unreachable",
+            f"The spool {path} cannot be opened: {error}.",
+            "Check that the folder exists, is writable and its disk is not full.",
+        ) from error
+    try:
+        _prepare(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise AgentError(
+            "spool.damaged",
+            f"The spool {path} is not a readable SQLite file: {error}.",
+            "Move it to a safe place (it may hold events that were not sent) and start again: a new one is made.",
+        ) from error
+    except AgentError:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA busy_timeout = 2000")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise AgentError(
+            "spool.newer",
+            f"The spool {path} was written by a newer agent (format {version}, this one reads {SCHEMA_VERSION}).",
+            "Install the newer agent again; nothing was changed.",
+        )
+    if version == 0:
+        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; nested use joins the outer transaction.
+
+    Raises:
+        AgentError: `spool.full` when the disk has no room; nothing was changed.
+    """
+    if connection.in_transaction:
+        yield
+        return
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+            raise AgentError(
+                "spool.full",
+                "The disk is full: events cannot be stored and stay on the box.",
+                "Free some space on the disk of the data folder; the agent goes on by itself.",
+            ) from error
+        raise

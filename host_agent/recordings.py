@@ -1,0 +1,194 @@
+"""Recordings while they are written: from audio frames to files of A-law, and when each is complete.
+
+Rules:
+- A recording is complete when its length is known (recording_stopped) and every sample has arrived or is a
+  declared gap; or SETTLE_MS after its last sign of life; or at once when its box has booted again.
+- Samples go to disk as they come, by index; a doubled frame changes nothing; what is missing becomes a gap.
+- A disk without room costs samples (a gap named `disk_full`), never the rest of the recording.
+"""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from host_agent.gaps import Gap, covered_until
+from host_agent.recording_index import RecordingIndex, RecordingRow
+from host_agent.segments import SegmentWriter
+from protocol.event_json import EventRecord
+from protocol.ids import build_call_id
+
+SETTLE_MS = 15_000
+"""After the stop, how long audio still under way is waited for."""
+ABSENT_MS = 1_800_000
+"""After the last audio of a recording that was never stopped, how long its box is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A recording to encode: `samples` is its true length, `declared` the gaps whose reason is known."""
+
+    call: str
+    folder: Path
+    samples: int
+    declared: list[Gap]
+
+
+@dataclass(slots=True)
+class _Writing:
+    row: RecordingRow
+    writer: SegmentWriter
+    alive_ms: int
+    samples: int | None
+    declared: list[Gap] = field(default_factory=list)
+    is_over: bool = False
+
+    def is_complete(self, now_ms: int) -> bool:
+        if self.is_over:
+            return True
+        if self.samples is None:
+            return now_ms - self.alive_ms >= ABSENT_MS
+        arrived = covered_until(self.writer.next_sample, self.declared) >= self.samples
+        return arrived or now_ms - self.alive_ms >= SETTLE_MS
+
+
+class Recordings:
+    """All recordings being written on this PC. Times are elapsed ms.
+
+    Attributes:
+        has_room: set by the disk watch; False: samples are not written.
+        late_samples: samples that came after their recording was complete.
+    """
+
+    def __init__(self, root: Path, index: RecordingIndex, now_ms: int) -> None:
+        """Takes up what an earlier run left unfinished."""
+        self.has_room = True
+        self.late_samples = 0
+        self._root = root
+        self._index = index
+        self._writing: dict[str, _Writing] = {}
+        for row in index.in_state("writing"):
+            self._open(row, now_ms)
+
+    def audio_folder(self, call: str) -> Path:
+        """Where the A-law of a recording lies until it is encoded."""
+        return self._root / "writing" / call
+
+    def stored_path(self, call: str) -> Path:
+        """Where its Ogg-Opus file lies."""
+        return self._root / "stored" / f"{call}.opus"
+
+    def index_event(self, event: EventRecord, now_ms: int) -> None:
+        """Write into the table what the event says of a recording; inside the event's own transaction."""
+        call = _call_of(event)
+        if event.type == "recording_started":
+            self._index.begin(call, event.source, event.boot, event.fields["call"], now_ms)
+        elif event.type == "audio_gap":
+            self._index.declare_gap(call, _gap_of(event))
+        elif event.type == "recording_stopped":
+            self._index.begin(call, event.source, event.boot, event.fields["call"], now_ms)
+            self._index.stop(call, event.fields["samples"])
+
+    def handle_event(self, event: EventRecord, now_ms: int) -> None:
+        """The same event after its commit."""
+        if event.type == "boot":
+            self.handle_boot(event.source, event.boot)
+            return
+        if event.type not in ("recording_started", "audio_gap", "recording_stopped"):
+            return
+        writing = self._find(_call_of(event), now_ms)
+        if writing is None:
+            return
+        writing.alive_ms = now_ms
+        if event.type == "audio_gap":
+            writing.declared.append(_gap_of(event))
+        elif event.type == "recording_stopped":
+            writing.samples = event.fields["samples"]
+
+    def handle_audio(
+        self, source: str, boot: str, box_call: int, first_sample: int, alaw: bytes, unix_ms: int, now_ms: int
+    ) -> None:
+        """One audio frame. Audio may come before its recording_started."""
+        call = build_call_id(source, boot, box_call)
+        writing = self._writing.get(call)
+        if writing is None:
+            self._index.begin(call, source, boot, box_call, unix_ms)
+            writing = self._find(call, now_ms)
+        if writing is None:
+            self.late_samples += len(alaw)
+            return
+        writing.alive_ms = now_ms
+        if self.has_room:
+            try:
+                writing.writer.append(first_sample, alaw)
+                return
+            except OSError:
+                self.has_room = False
+        _extend(writing.declared, Gap(first_sample, len(alaw), "disk_full"))
+
+    def handle_boot(self, source: str, boot: str) -> None:
+        """The box runs as `boot` now: what it recorded in another boot is over."""
+        for writing in self._writing.values():
+            if writing.row.source == source and writing.row.boot != boot:
+                writing.is_over = True
+
+    def take_complete(self, now_ms: int) -> list[Complete]:
+        """Recordings that became complete; each is handed out once in a run."""
+        complete = []
+        for call, writing in list(self._writing.items()):
+            if writing.is_complete(now_ms):
+                writing.writer.close()
+                del self._writing[call]
+                samples = writing.samples
+                if samples is None:
+                    samples = covered_until(writing.writer.next_sample, writing.declared)
+                complete.append(Complete(call, self.audio_folder(call), samples, writing.declared))
+        return complete
+
+    def drop_audio(self, call: str) -> None:
+        """The A-law of an encoded recording is no longer needed."""
+        shutil.rmtree(self.audio_folder(call), ignore_errors=True)
+
+    def close(self) -> None:
+        """Close the files; everything is taken up again by the next run."""
+        for writing in self._writing.values():
+            writing.writer.close()
+
+    def writing(self) -> int:
+        """How many recordings are open."""
+        return len(self._writing)
+
+    def next_due_ms(self) -> int | None:
+        """When time alone completes a recording."""
+        return min((self._due_ms(writing) for writing in self._writing.values()), default=None)
+
+    def _due_ms(self, writing: _Writing) -> int:
+        return writing.alive_ms + (ABSENT_MS if writing.samples is None else SETTLE_MS)
+
+    def _find(self, call: str, now_ms: int) -> _Writing | None:
+        if call not in self._writing:
+            row = self._index.get(call)
+            if row is None or row.state != "writing":
+                return None
+            self._open(row, now_ms)
+        return self._writing[call]
+
+    def _open(self, row: RecordingRow, now_ms: int) -> None:
+        writer = SegmentWriter(self.audio_folder(row.call))
+        self._writing[row.call] = _Writing(row, writer, now_ms, row.samples, list(row.gaps))
+
+
+def _call_of(event: EventRecord) -> str:
+    return build_call_id(event.source, event.boot, event.fields.get("call", 0))
+
+
+def _gap_of(event: EventRecord) -> Gap:
+    return Gap(event.fields["first_sample"], event.fields["samples"], event.fields["reason"])
+
+
+def _extend(gaps: list[Gap], gap: Gap) -> None:
+    """Append, or lengthen the last one: a full disk must not fill the memory."""
+    last = gaps[-1] if gaps else None
+    if last is not None and last.reason == gap.reason and last.first + last.count == gap.first:
+        gaps[-1] = Gap(last.first, last.count + gap.count, last.reason)
+    else:
+        gaps.append(gap)

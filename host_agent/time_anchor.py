@@ -1,0 +1,100 @@
+"""From a source's uptime to UTC, and how far that can be trusted.
+
+Rules:
+- One anchor per boot of a source and run of the agent: the first instant at which both uptime and UTC were known.
+- With a known offset to the cloud the anchor is in cloud time and its events are `synced`; a later jump of the
+  PC's clock cannot touch them.
+- Without one it is in the PC's time: `unsynced`, and `stepped` from the moment the PC's clock was seen to jump.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from host_agent.ports import Instant
+
+STEP_MS = 1_000
+"""A jump of the PC's clock against its own elapsed time from which on it is a step and not drift."""
+MIN_OFFSET_MS = 250
+"""An offset to the cloud no larger than this, or than half its round trip, is the measurement's own error: zero."""
+
+
+def format_utc(unix_ms: int) -> str:
+    """`2026-03-17T08:56:00.123Z`."""
+    moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03d}Z"
+
+
+def parse_utc(text: str) -> int:
+    """Milliseconds since 1970 of an ISO 8601 time with its zone.
+
+    Raises:
+        ValueError: no such time, or one without a zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"time without a zone: {text}")
+    return round(moment.timestamp() * 1000)
+
+
+class CloudOffset:
+    """Cloud time minus the PC's time, from the cloud's answers.
+
+    `ms` is None until the first answer, and again after the PC's clock jumped.
+    """
+
+    def __init__(self) -> None:
+        self.ms: int | None = None
+
+    def learn(self, cloud_ms: int, sent_ms: int, received_ms: int) -> None:
+        """One answer: the cloud's clock, and the PC's when asking and when answered (UTC ms)."""
+        round_trip_ms = max(0, received_ms - sent_ms)
+        offset_ms = cloud_ms - (sent_ms + received_ms) // 2
+        self.ms = offset_ms if abs(offset_ms) > max(MIN_OFFSET_MS, round_trip_ms // 2) else 0
+
+    def forget(self) -> None:
+        """The PC's clock jumped: what was measured is void."""
+        self.ms = None
+
+    def cloud_ms(self, now: Instant) -> int | None:
+        """The cloud's time now, None while unknown."""
+        return None if self.ms is None else now.unix_ms + self.ms
+
+
+class StepDetector:
+    """Sees jumps of the PC's clock by its elapsed time."""
+
+    def __init__(self, now: Instant) -> None:
+        self._base_ms = now.unix_ms - now.elapsed_ms
+
+    def check(self, now: Instant) -> int:
+        """The jump since the last one in ms (forward is positive), 0 for none."""
+        jump_ms = now.unix_ms - now.elapsed_ms - self._base_ms
+        if abs(jump_ms) < STEP_MS:
+            return 0
+        self._base_ms += jump_ms
+        return jump_ms
+
+
+@dataclass(slots=True)
+class TimeAnchor:
+    """UTC of a boot's uptime zero, and its quality."""
+
+    zero_ms: int
+    clock: str
+
+    @classmethod
+    def set(cls, uptime_ms: int, now: Instant, offset: CloudOffset) -> "TimeAnchor":
+        """Tie `uptime_ms`, read at `now`, to UTC."""
+        cloud_ms = offset.cloud_ms(now)
+        if cloud_ms is None:
+            return cls(now.unix_ms - uptime_ms, "unsynced")
+        return cls(cloud_ms - uptime_ms, "synced")
+
+    def mark_stepped(self) -> None:
+        """The PC's clock jumped; a synced anchor does not depend on it."""
+        if self.clock == "unsynced":
+            self.clock = "stepped"
+
+    def at(self, uptime_ms: int) -> str:
+        """UTC of that uptime as the event's `at`."""
+        return format_utc(self.zero_ms + uptime_ms)
