@@ -1,0 +1,143 @@
+"""Stepped time: seats and agents take turns, and neither ever waits for a clock.
+
+One step: the boards hear the line and write to their ports; the time service tells the agents how many bytes
+lie there; they handle them, answer, and what they wrote goes into the boards' next step.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sim.clock import MAX_QUIET_MS, MAX_STEP_MS, TimeService
+from sim.errors import SimulatorError
+from sim.seat import Seat, samples_in
+
+COMMIT_EVERY_MS = 1000
+"""Events stay uncommitted for at most this long (DESIGN 8)."""
+MIN_QUIET_MS = 256
+"""Quiet spans below this are played."""
+BLOCK_MS = 32
+GIVE_UP_MS = 600_000
+"""Stepped time after which an agent that keeps asking for more is given up."""
+
+
+@dataclass
+class _Cable:
+    """One seat's port as its agent sees it: counts start when the agent opens it."""
+
+    seat: Seat
+    is_open: bool = False
+    written_before: int = 0
+    received_before: int = 0
+    to_board: bytes = b""
+
+    @property
+    def written(self) -> int:
+        return self.seat.port.written - self.written_before
+
+    def send(self, data: bytes) -> None:
+        """To the agent; bytes for a closed port are lost, as on a USB port that nobody reads."""
+        if self.is_open and data:
+            self.seat.port.write(data, wait_s=5.0)
+
+    def collect(self, answered: dict[str, int]) -> None:
+        """Take what the agent says it has written since it opened the port."""
+        port = self.seat.port
+        count = answered.get(port.path)
+        if count is None:
+            port.read()
+        else:
+            if not self.is_open:
+                self.written_before, self.received_before = port.written, port.received
+            self.to_board += port.read_until(self.received_before + count)
+        self.is_open = count is not None
+
+    def take(self) -> bytes:
+        data, self.to_board = self.to_board, b""
+        return data
+
+
+class SteppedRun:
+    """Moves all seats and the time service together.
+
+    Attributes:
+        line_ms: time lived by all lines, added up.
+        sampled_ms: the part of `line_ms` that was played as samples and not granted as quiet.
+    """
+
+    def __init__(self, service: TimeService, seats: Sequence[Seat]) -> None:
+        self.line_ms = 0
+        self.sampled_ms = 0
+        self._service = service
+        self._cables = [_Cable(seat) for seat in seats]
+        self._since_commit_ms = 0
+
+    @property
+    def now_ms(self) -> int:
+        """Unix milliseconds of the stepped clock."""
+        return self._service.now_ms
+
+    def run(self, ms: int) -> None:
+        """Let `ms` pass, rounded up to whole blocks; events are committed along the way."""
+        self.run_until(lambda: False, ms)
+
+    def run_until(self, done: Callable[[], bool], limit_ms: int) -> bool:
+        """Let time pass until `done()`, asked after each step; False when `limit_ms` came first."""
+        left_ms = limit_ms
+        while left_ms > 0:
+            passed_ms = self._step(left_ms)
+            left_ms -= passed_ms
+            self._since_commit_ms += passed_ms
+            if self._since_commit_ms >= COMMIT_EVERY_MS:
+                self.settle("committed")
+            if done():
+                return True
+        return False
+
+    def await_ports(self, limit_ms: int = 30_000) -> None:
+        """Let time pass until the agents have opened every port.
+
+        Raises:
+            SimulatorError: not within `limit_ms` of stepped time.
+        """
+        if not self.run_until(lambda: all(cable.is_open for cable in self._cables), limit_ms):
+            shut = [cable.seat.port.path for cable in self._cables if not cable.is_open]
+            raise SimulatorError(f"the agent did not open {', '.join(shut)}; its log says why")
+
+    def settle(self, goal: str) -> None:
+        """Return once everything is "committed" or "uploaded"; lets time pass only for an agent's back-off.
+
+        Raises:
+            SimulatorError: not within ten minutes of stepped time.
+        """
+        self._since_commit_ms = 0
+        waited_ms = 0
+        while pause_ms := self._service.ask("committed" if goal == "committed" else "uploaded"):
+            if waited_ms > GIVE_UP_MS:
+                raise SimulatorError(f"not all is {goal} after {waited_ms // 1000} s of line time")
+            left_ms = pause_ms
+            while left_ms > 0:
+                left_ms -= self._step(left_ms)
+            waited_ms += pause_ms
+
+    def _step(self, left_ms: int) -> int:
+        """One step of at most about `left_ms`; how long it was."""
+        quiet_ms = min(MAX_QUIET_MS, *(cable.seat.line.quiet_ms() for cable in self._cables))
+        skips = quiet_ms >= MIN_QUIET_MS and left_ms >= MIN_QUIET_MS
+        if skips:
+            step_ms = min(quiet_ms, left_ms)
+        else:
+            step_ms = min(MAX_STEP_MS, -(-left_ms // BLOCK_MS) * BLOCK_MS)
+        for cable in self._cables:
+            seat = cable.seat
+            if skips:
+                cable.send(seat.skip(step_ms, cable.take()))
+            else:
+                cable.send(seat.step(samples_in(step_ms), cable.take()))
+        answered = self._service.step(
+            step_ms, {cable.seat.port.path: cable.written for cable in self._cables if cable.is_open}
+        )
+        for cable in self._cables:
+            cable.collect(answered)
+        self.line_ms += step_ms * len(self._cables)
+        self.sampled_ms += 0 if skips else step_ms * len(self._cables)
+        return step_ms
