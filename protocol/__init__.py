@@ -1,1 +1,4 @@
-"""What box, desk PC and cloud say to each other: frames, link, events, commands, topics. No I/O, no clock, no log."""
+"""What box, desk PC and cloud say to each other: frames, link, events, commands, topics.
+
+No I/O, no clock, no log.
+"""

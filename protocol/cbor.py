@@ -2,8 +2,8 @@
 
 Carried: integers of 64 bits, bytes, text, arrays, maps with text keys, true, false, null.
 Deterministic: shortest heads, definite lengths, map keys sorted by their encoded bytes, no duplicates.
-Not carried: floats, tags, indefinite lengths, undefined. The decoder refuses what the encoder would not write,
-so one value has one encoding and a hash of the bytes is a hash of the value.
+Not carried: floats, tags, indefinite lengths, undefined. The decoder refuses what the encoder would not
+write, so one value has one encoding and a hash of the bytes is a hash of the value.
 """
 
 from protocol.errors import CborError
@@ -18,13 +18,15 @@ MAX_ITEMS = 256
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
 _FALSE, _TRUE, _NULL = 0xF4, 0xF5, 0xF6
 _HEAD_SIZES = {24: 1, 25: 2, 26: 4, 27: 8}
+_SECOND_BYTES = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4: (0x80, 0x8F)}
 
 
 def encode(value: "Any") -> bytes:
     """Encode one value.
 
     Raises:
-        CborError: `type`, `range` (an integer beyond 64 bits), `key` (a map key that is not text), `depth`.
+        CborError: `type`, `range` (an integer beyond 64 bits), `key` (a map key that is not text), `items`
+            (over 256 in an array or map), `depth` (over 8).
     """
     out = bytearray()
     _write(out, value, 0)
@@ -35,7 +37,8 @@ def decode(data: "bytes | bytearray | memoryview") -> "Any":
     """Decode exactly one value that fills `data`.
 
     Raises:
-        CborError: `truncated`, `trailing`, `not_shortest`, `order`, `duplicate`, `type`, `text`, `items`, `depth`.
+        CborError: `truncated`, `trailing`, `not_shortest`, `order`, `duplicate`, `type`, `key`, `text`,
+            `items`, `depth`.
     """
     value, end = _read(bytes(data), 0, 0)
     if end != len(data):
@@ -54,6 +57,12 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
         size, code = 8, 27
     out.append(major << 5 | code)
     out.extend(number.to_bytes(size, "big"))
+
+
+def _write_count(out: bytearray, major: int, count: int) -> None:
+    if count > MAX_ITEMS:
+        raise CborError("items")
+    _write_head(out, major, count)
 
 
 def _write(out: bytearray, value: "Any", depth: int) -> None:
@@ -78,7 +87,7 @@ def _write(out: bytearray, value: "Any", depth: int) -> None:
         _write_head(out, _BYTES, len(value))
         out.extend(bytes(value))
     elif isinstance(value, (list, tuple)):
-        _write_head(out, _ARRAY, len(value))
+        _write_count(out, _ARRAY, len(value))
         for item in value:
             _write(out, item, depth + 1)
     elif isinstance(value, dict):
@@ -94,7 +103,7 @@ def _write_map(out: bytearray, value: "dict[str, Any]", depth: int) -> None:
             raise CborError("key")
         keys.append((encode(key), key))
     keys.sort()
-    _write_head(out, _MAP, len(keys))
+    _write_count(out, _MAP, len(keys))
     for encoded, key in keys:
         out.extend(encoded)
         _write(out, value[key], depth + 1)
@@ -150,9 +159,27 @@ def _read(data: bytes, at: int, depth: int) -> "tuple[Any, int]":
 
 def _text(raw: bytes) -> str:
     try:
-        return raw.decode("utf-8")
+        text = raw.decode("utf-8")
     except UnicodeError:
         raise CborError("text") from None
+    if len(text) != len(raw) and not _is_utf8(raw):
+        raise CborError("text")
+    return text
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """True if the first two bytes of each sequence are as in RFC 3629 4; the others `bytes.decode` has checked.
+
+    MicroPython's decodes long forms, surrogates and what is beyond U+10FFFF.
+    """
+    first = 0
+    for byte in raw:
+        if first >= 0xC0:
+            low, high = _SECOND_BYTES.get(first, (0x80, 0xBF))
+            if not 0xC2 <= first <= 0xF4 or not low <= byte <= high:
+                return False
+        first = byte
+    return True
 
 
 def _read_items(data: bytes, at: int, count: int, depth: int) -> "tuple[list[Any], int]":

@@ -1,6 +1,7 @@
 """The commands: what the cloud wishes of a box. Each gets exactly one reply; all of them expire.
 
-`COMMANDS` is the one table: name -> arguments; each argument is (kind, required), kinds as in `protocol.events`.
+`COMMANDS` is the one table: name -> arguments; each argument is (kind, required), kinds as in
+`protocol.events`.
 """
 
 from protocol.errors import MessageError

@@ -6,7 +6,7 @@ class ProtocolError(Exception):
 
 
 class CborError(ProtocolError):
-    """Bytes that are not deterministic CBOR, or a value CBOR does not carry here. `reason` is a constant word."""
+    """Bytes that are not deterministic CBOR, or a value CBOR does not carry here. `reason` is one word."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("cbor: " + reason)

@@ -3,7 +3,7 @@
 Event id = (source, boot, seq). `EVENTS` is the one table: type -> fields; each field is (kind, required).
 Kinds: uint (0..2^32-1), int (32 bits, signed), text (<= 128 characters), bytes (<= 128), bool,
 digits (0-9 A-D * #, <= 32), call (uint: the seq of the event that opened the call, on the box),
-call_id (text, outside the box), ranges (list of [first, count]).
+source (12 hex digits), call_id (text, outside the box), ranges (list of at most 64 [first, count]).
 """
 
 from protocol.const import UINT32_MAX
@@ -49,7 +49,7 @@ BOX_EVENTS = {
     },
     "on_hook": {"call": ("call", R), "by": ("text", R)},
     "digits_dialled": {"call": ("call", R), "digits": ("digits", R), "method": ("text", R)},  # dtmf, pulse
-    # dial, ringback, busy, congestion, vacant, waiting, howler, cng, and connected (end of ringback, reversal)
+    # dial, ringback, busy, congestion, vacant, waiting, howler, cng; connected (end of ringback, reversal)
     "tone_detected": {
         "call": ("call", O),
         "tone": ("text", R),

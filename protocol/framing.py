@@ -19,7 +19,7 @@ HELLO = 1
 CONTROL = 2
 AUDIO = 3
 ACK_CONTROL = 4
-"""Acknowledges the control channel; the payload is the bitmap of frames received beyond the acknowledgement."""
+"""Acknowledges the control channel; payload: the bitmap of frames received beyond the acknowledgement."""
 ACK_AUDIO = 5
 
 FRAME_TYPES = (HELLO, CONTROL, AUDIO, ACK_CONTROL, ACK_AUDIO)

@@ -14,7 +14,8 @@ Control arrays start with their kind:
                     ["hello", version, agent, unix_ms, settings, held]         host
 
 `held`: what the host's spool already has of this board's journal, [[boot, first, last], ...]; at most 8.
-Audio payload: call u32, first_sample u32 (samples since the recording's first), big-endian, then 1..248 A-law bytes.
+Audio payload: call u32, first_sample u32 (samples since the recording's first), big-endian, then 1..248 A-law
+bytes.
 """
 
 import struct

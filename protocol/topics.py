@@ -50,7 +50,13 @@ def build_pop_topic(desk: str) -> str:
 
 
 def build_filter(name: str, desk: str = "+") -> str:
-    """A subscription to `name` of every source, at one desk or at all."""
+    """A subscription to `name` of every source, at one desk or at all.
+
+    Raises:
+        TopicError: an unknown name or desk.
+    """
+    if name not in TOPICS or (desk != "+" and not is_desk(desk)):
+        raise TopicError(PREFIX + "/" + desk + "/+/" + name)
     return PREFIX + "/" + desk + "/+/" + TOPICS[name][0]
 
 

@@ -1,10 +1,15 @@
 """Selective retransmission: the sending and the receiving side of one channel's window.
 
-Sequence numbers are 16 bits and wrap. A window holds at most 64 frames.
+Sequence numbers are 16 bits and wrap. A window holds at most 64 frames. Loss is found in two ways:
+
+- The line keeps order, so when the peer acknowledges a frame, every frame transmitted before it, on either
+  channel, has arrived or is lost (`Sender.lose_before`). Transmissions are numbered by the link for that.
+- A timer (RFC 6298, in integer milliseconds) transmits the oldest frame again when nothing is acknowledged;
+  what the peer answers says what else is missing.
 """
 
 MIN_TIMEOUT_MS = 40
-MAX_TIMEOUT_MS = 2000
+MAX_TIMEOUT_MS = 500
 FIRST_TIMEOUT_MS = 250
 
 
@@ -30,11 +35,12 @@ class Sender:
         self.retransmitted = 0
         self._size = size
         self._next_seq = 0
-        self._order = 0
         self._slots: "list[Slot]" = []
+        self._due = 0  # of them, how many are to be transmitted
+        self._timer_ms = 0  # since when the timer runs; it runs while anything is in flight
+        self._timeout_ms = FIRST_TIMEOUT_MS
         self._srtt_x8 = 0
         self._var_x4 = 0
-        self._timeout_ms = FIRST_TIMEOUT_MS
 
     def room(self) -> int:
         """How many frames `append` takes."""
@@ -44,60 +50,88 @@ class Sender:
         """Queue one payload; the caller has asked `room`."""
         self._slots.append(Slot(self._next_seq, payload))
         self._next_seq = (self._next_seq + 1) & 0xFFFF
+        self._due += 1
 
-    def next_frame(self, now_ms: int) -> "Slot | None":
-        """The frame to transmit now, oldest first, or None."""
+    def next_frame(self, now_ms: int, order: int) -> "Slot | None":
+        """The frame to transmit now, oldest first, or None.
+
+        Args:
+            order: number of this transmission on the line, from 1, rising over all channels.
+        """
         self._time_out(now_ms)
-        for slot in self._slots:
-            if slot.order == 0:
-                self.retransmitted += slot.tries > 0
-                self._order += 1
-                slot.order = self._order
-                slot.sent_ms = now_ms
-                slot.tries += 1
-                return slot
-        return None
-
-    def _time_out(self, now_ms: int) -> None:
-        timed_out = False
-        for slot in self._slots:
-            if slot.order and now_ms - slot.sent_ms >= self._timeout_ms:
-                slot.order = 0
-                timed_out = True
-        if timed_out:
-            self._timeout_ms = min(2 * self._timeout_ms, MAX_TIMEOUT_MS)
+        if not self._due:
+            return None
+        if self._due == len(self._slots):
+            self._timer_ms = now_ms
+        slot = self._oldest(in_flight=False)
+        self._due -= 1
+        self.retransmitted += slot.tries > 0
+        slot.order = order
+        slot.sent_ms = now_ms
+        slot.tries += 1
+        return slot
 
     def next_deadline_ms(self) -> "int | None":
-        """When `next_frame` has something to transmit if no acknowledgement comes; None when nothing is under way."""
-        if not self._slots:
-            return None
-        return min(slot.sent_ms + self._timeout_ms if slot.order else 0 for slot in self._slots)
+        """When `next_frame` has something if no acknowledgement comes; None when nothing is under way."""
+        if self._due:
+            return 0
+        return self._timer_ms + self._timeout_ms if self._slots else None
 
-    def acknowledge(self, expected: int, bitmap: bytes, now_ms: int) -> None:
+    def acknowledge(self, expected: int, bitmap: bytes, now_ms: int) -> int:
         """Free what the peer has.
 
         Args:
             expected: the sequence number the peer waits for; all before it has arrived.
             bitmap: bit i (byte i // 8, least significant first) = expected + 1 + i has arrived too.
+        Returns:
+            the newest transmission among what was freed, for `lose_before`; 0 if nothing was.
         """
+        if not self._slots:
+            return 0
         newest = 0
+        first_sent_ms = -1
         kept = []
         for slot in self._slots:
-            behind = (expected - 1 - slot.seq) & 0xFFFF
-            ahead = (slot.seq - expected - 1) & 0xFFFF
-            arrived = behind < self._size or (
-                ahead < 8 * len(bitmap) and bitmap[ahead >> 3] >> (ahead & 7) & 1
-            )
-            if not arrived or not slot.tries:
+            if not slot.tries or not self._has_arrived(slot.seq, expected, bitmap):
                 kept.append(slot)
                 continue
             newest = max(newest, slot.order)
-            if slot.tries == 1:
-                self._measure(now_ms - slot.sent_ms)
-        self._slots = kept
-        for slot in kept:
-            if slot.order < newest:
-                slot.order = 0  # the line keeps order: a later one arrived, so this one is lost
+            self._due -= slot.order == 0
+            if slot.tries == 1 and first_sent_ms < 0:
+                first_sent_ms = slot.sent_ms
+        if len(kept) < len(self._slots):
+            self._slots = kept
+            self._timer_ms = now_ms
+        if first_sent_ms >= 0:
+            self._measure(now_ms - first_sent_ms)
+        return newest
+
+    def lose_before(self, order: int) -> None:
+        """Transmit again what was transmitted before `order` and is not acknowledged."""
+        for slot in self._slots:
+            if 0 < slot.order < order:
+                slot.order = 0
+                self._due += 1
+
+    def _has_arrived(self, seq: int, expected: int, bitmap: bytes) -> bool:
+        if (expected - 1 - seq) & 0xFFFF < self._size:
+            return True
+        ahead = (seq - expected - 1) & 0xFFFF
+        return ahead < 8 * len(bitmap) and bitmap[ahead >> 3] >> (ahead & 7) & 1 == 1
+
+    def _oldest(self, in_flight: bool) -> Slot:
+        for slot in self._slots:
+            if (slot.order > 0) == in_flight:
+                return slot
+        raise IndexError  # the counters said there is one
+
+    def _time_out(self, now_ms: int) -> None:
+        """RFC 6298 5.4-5.6: the oldest in flight again, the timer backed off and restarted."""
+        if self._due < len(self._slots) and now_ms - self._timer_ms >= self._timeout_ms:
+            self._oldest(in_flight=True).order = 0
+            self._due += 1
+            self._timer_ms = now_ms
+            self._timeout_ms = min(2 * self._timeout_ms, MAX_TIMEOUT_MS)
 
     def _measure(self, rtt_ms: int) -> None:
         """RFC 6298 2.2-2.3 in integers: srtt scaled by 8, the variation by 4."""
@@ -132,15 +166,18 @@ class Receiver:
         ahead = (seq - self.expected) & 0xFFFF
         if ahead >= self._size:
             return []
-        self._early[seq] = payload
-        delivered = []
+        if ahead:
+            self._early[seq] = payload
+            return []
+        delivered = [payload]
+        self.expected = (seq + 1) & 0xFFFF
         while self.expected in self._early:
             delivered.append(self._early.pop(self.expected))
             self.expected = (self.expected + 1) & 0xFFFF
         return delivered
 
     def build_bitmap(self) -> bytes:
-        """The frames beyond `expected` that have arrived, as `Sender.acknowledge` reads it; empty for none."""
+        """The frames beyond `expected` that have arrived, as `Sender.acknowledge` reads it; or empty."""
         if not self._early:
             return b""
         bitmap = bytearray((self._size + 7) // 8)
