@@ -1,4 +1,4 @@
-"""What the console needs from the process that serves it: the seam of `build_router`.
+"""What the console needs from the process that serves it: the seam of `install_pages`.
 
 The serving process sets two attributes before a page runs (a middleware):
 

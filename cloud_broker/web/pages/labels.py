@@ -1,0 +1,148 @@
+"""The words of the domain as people read them: one table a vocabulary, each with its icon and colour.
+
+A colour always stands beside a word or an icon (CONSOLE.md): blue = ringing, green = talking or well,
+red = missed or late, amber = about to be late, grey = offline or over.
+"""
+
+from dataclasses import dataclass
+
+from cloud_broker.domain.views import CallView
+from cloud_broker.web.i18n import N_
+
+
+@dataclass(frozen=True)
+class Label:
+    """`text` is a message of the catalogue, `icon` a symbol of icons.svg, `tone` a class of app.css."""
+
+    text: str
+    icon: str
+    tone: str
+
+
+OUTCOMES = {
+    "answered": Label(N_("Answered"), "call-in", "good"),
+    "missed": Label(N_("Missed"), "call-missed", "bad"),
+    "voicemail": Label(N_("Voicemail"), "voicemail", "warn"),
+    "abandoned_ring": Label(N_("Hung up within one ring"), "call-missed", "quiet"),
+    "answered_elsewhere": Label(N_("Answered elsewhere?"), "call-in", "quiet"),
+    "outbound_connected": Label(N_("Outbound, connected"), "call-out", "good"),
+    "outbound_unanswered": Label(N_("Outbound, no answer"), "call-out", "quiet"),
+    "interrupted": Label(N_("Interrupted"), "alert", "warn"),
+    "self_test": Label(N_("Self-test"), "check", "quiet"),
+}
+
+CALL_STATES = {
+    "ringing": Label(N_("Ringing"), "bell", "ring"),
+    "talking": Label(N_("Talking"), "phone", "good"),
+    "ended": Label(N_("Ended"), "hang-up", "quiet"),
+}
+
+RECORDINGS = {
+    "none": Label(N_("No recording"), "mute", "quiet"),
+    "writing": Label(N_("Recording"), "dot", "bad"),
+    "local": Label(N_("On the desk PC, not yet uploaded"), "disk", "warn"),
+    "uploading": Label(N_("Uploading"), "upload", "warn"),
+    "verified": Label(N_("Stored and verified"), "check", "good"),
+    "expired": Label(N_("Deleted after its keeping time"), "mute", "quiet"),
+    "erased": Label(N_("Erased on request"), "mute", "quiet"),
+    "legal_hold": Label(N_("Kept for a legal matter"), "lock", "good"),
+    "lost": Label(N_("Recording lost"), "alert", "bad"),
+}
+
+TICKET_TYPES = {
+    "repair": N_("Repair"),
+    "complaint": N_("Complaint"),
+    "enquiry": N_("Enquiry"),
+    "praise": N_("Praise"),
+    "suggestion": N_("Suggestion"),
+    "emergency": N_("Emergency"),
+    "follow_up": N_("Follow-up"),
+    "nuisance": N_("Nuisance"),
+}
+
+TICKET_STATES = {
+    "new": Label(N_("New"), "ticket", "ring"),
+    "dispatched": Label(N_("Dispatched"), "ticket", "ring"),
+    "accepted": Label(N_("Accepted"), "ticket", "ring"),
+    "departed": Label(N_("On the way"), "ticket", "ring"),
+    "arrived": Label(N_("On site"), "ticket", "good"),
+    "in_progress": Label(N_("In progress"), "ticket", "good"),
+    "finished": Label(N_("Finished"), "check", "good"),
+    "follow_up": Label(N_("To follow up"), "phone", "warn"),
+    "closed": Label(N_("Closed"), "check", "quiet"),
+    "returned": Label(N_("Returned"), "alert", "warn"),
+    "transferred": Label(N_("Transferred"), "ticket", "ring"),
+    "suspended": Label(N_("Suspended"), "pause", "warn"),
+    "reopened": Label(N_("Reopened"), "alert", "bad"),
+    "void": Label(N_("Void"), "close", "quiet"),
+}
+
+#: States in which somebody still owes the resident something.
+OPEN_STATES = frozenset(TICKET_STATES) - {"closed", "void", "finished"}
+
+URGENCIES = {
+    "normal": Label(N_("Normal"), "ticket", "quiet"),
+    "major": Label(N_("Major"), "alert", "warn"),
+    "critical": Label(N_("Critical"), "alert", "bad"),
+}
+
+ROLES = {
+    "owner": N_("Owner"),
+    "co_owner": N_("Co-owner"),
+    "tenant": N_("Tenant"),
+    "family": N_("Family"),
+    "agent": N_("Agent"),
+    "renovator": N_("Renovator"),
+}
+
+#: Why there is no number: four different facts, four different words (DOMAIN §3b, step 3).
+NO_NUMBER = {
+    "withheld": Label(N_("Number withheld"), "eye-off", "quiet"),
+    "unavailable": Label(N_("Number unavailable"), "eye-off", "quiet"),
+    "none": Label(N_("No caller ID received"), "eye-off", "quiet"),
+    "early": Label(N_("Picked up before the number came"), "eye-off", "warn"),
+    "waiting": Label(N_("Waiting for the number…"), "bell", "ring"),
+}
+
+TIMELINE = {
+    "boot": N_("Box started"),
+    "line_changed": N_("Line changed"),
+    "ring_started": N_("Ringing started"),
+    "ring_burst": N_("Ring"),
+    "ring_stopped": N_("Ringing stopped"),
+    "caller_id": N_("Caller ID"),
+    "off_hook": N_("Picked up"),
+    "on_hook": N_("Hung up"),
+    "digits_dialled": N_("Dialled"),
+    "tone_detected": N_("Tone"),
+    "key_pressed": N_("Key pressed"),
+    "recording_started": N_("Recording started"),
+    "recording_stopped": N_("Recording stopped"),
+    "audio_gap": N_("Gap in the recording"),
+    "call_waiting": N_("Second call waiting"),
+    "recording_stored": N_("Recording stored on the desk PC"),
+    "recording_uploaded": N_("Recording uploaded"),
+    "recording_lost": N_("Recording lost"),
+    "self_test": N_("Self-test"),
+    "fault": N_("Fault"),
+    "events_lost": N_("Events lost"),
+}
+
+#: A caller ID comes between the first and the second ring, so from the second ring on there is none.
+_RINGS_BEFORE_CALLER_ID = 1
+
+
+def no_number(call: CallView) -> Label | None:
+    """Why `call` shows no number, or None if it shows one."""
+    if call.number and call.number_state in ("present", "uncertain"):
+        return None
+    if call.number_state in ("withheld", "unavailable"):
+        return NO_NUMBER[call.number_state]
+    if call.state == "ringing" and call.ring_count <= _RINGS_BEFORE_CALLER_ID:
+        return NO_NUMBER["waiting"]
+    return NO_NUMBER["early" if call.early_lift else "none"]
+
+
+def may_answer(call: CallView) -> bool:
+    """Whether lifting the phone now loses nothing: the caller ID is in, or will not come any more."""
+    return call.state == "ringing" and no_number(call) is not NO_NUMBER["waiting"]

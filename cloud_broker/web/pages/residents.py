@@ -1,0 +1,11 @@
+"""Residents."""
+
+from fastapi import APIRouter
+
+from cloud_broker.web.pages.ports import Console
+from cloud_broker.web.pages.render import Renderer
+
+
+def build_residents_router(console: Console, renderer: Renderer) -> APIRouter:
+    """Routes `/residents`."""
+    return APIRouter(include_in_schema=False)

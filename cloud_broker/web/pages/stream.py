@@ -1,0 +1,124 @@
+"""The live part of the desk page: HTML fragments over server-sent events.
+
+Rules:
+- On every connection (also a repeated one) the whole live part is sent, so nothing that happened while the
+  line was down can be missed; `Last-Event-ID` only spares effects that were already seen.
+- A fragment is sent only if it differs from the one this connection sent last: the page stands still unless
+  something happened.
+- The call goes first, in a message of its own; the lists follow.
+- The ticket form is never sent: what an agent types is never replaced under their fingers.
+- Every `BEAT_S` seconds a `beat` event tells the page that the connection lives.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from cloud_broker.domain.views import Effect, User
+from cloud_broker.web.i18n import Language
+from cloud_broker.web.pages.desk import desk_of
+from cloud_broker.web.pages.desk_facts import read_call_facts, read_list_facts
+from cloud_broker.web.pages.guard import SignedIn
+from cloud_broker.web.pages.ports import Console
+from cloud_broker.web.pages.render import Renderer, language_of
+
+BEAT_S = 10.0
+
+#: element id → template; each fragment is the inside of that element
+_CALL_PARTS = {"call": "fragments/call.html", "caller": "fragments/caller.html"}
+_LIST_PARTS = {
+    "links": "fragments/links.html",
+    "figures": "fragments/figures.html",
+    "missed": "fragments/missed.html",
+    "recent": "fragments/recent.html",
+    "promises": "fragments/promises.html",
+}
+
+
+@dataclass
+class DeskFeed:
+    """The fragments of one connection, each remembered so that only changes are sent."""
+
+    console: Console
+    renderer: Renderer
+    user: User
+    desk: str
+    language: Language
+    _sent: dict[str, str] = field(default_factory=dict)
+
+    def call_changes(self) -> str:
+        """The call columns, as far as they changed."""
+        facts = read_call_facts(self.console.reader, self.user, self.desk, self.console.now())
+        return self._changes(_CALL_PARTS, now_call=facts)
+
+    def list_changes(self) -> str:
+        """Header dots, figures and lists, as far as they changed."""
+        facts = read_list_facts(self.console.reader, self.user, self.desk)
+        return self._changes(_LIST_PARTS, lists=facts, desk=facts.desk)
+
+    def _changes(self, parts: dict[str, str], **facts: object) -> str:
+        changed = []
+        for element, template in parts.items():
+            html = self.renderer.text(self.language, template, **facts)
+            if self._sent.get(element) != html:
+                self._sent[element] = html
+                changed.append(f'<hx-partial hx-target="#{element}" hx-swap="innerMorph">{html}</hx-partial>')
+        return "".join(changed)
+
+
+def build_stream_router(console: Console, renderer: Renderer) -> APIRouter:
+    """Route `/desk/stream`."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/desk/stream")
+    def desk_stream(request: Request, user: SignedIn, desk: str | None = None) -> StreamingResponse:
+        chosen = desk_of(console, user, desk)
+        console.reader.desk(user, chosen)  # NotFound before the stream begins, not inside it
+        feed = DeskFeed(console, renderer, user, chosen, language_of(request))
+        after = request.headers.get("last-event-id", "")
+        effects = console.hub.subscribe(chosen, int(after) if after.isascii() and after.isdigit() else None)
+        return StreamingResponse(
+            stream_desk(feed, effects),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return router
+
+
+async def stream_desk(
+    feed: DeskFeed, effects: AsyncIterator[Effect], beat_s: float = BEAT_S
+) -> AsyncIterator[str]:
+    """The text of the stream: all fragments once, then changes as effects come, and beats between them."""
+    pending = asyncio.ensure_future(anext(effects))
+    await asyncio.sleep(0)  # the subscription stands before the first read, so no effect falls between
+    last_id: int | None = None
+    try:
+        while True:
+            for changes in (feed.call_changes, feed.list_changes):
+                if html := await run_in_threadpool(changes):
+                    yield format_event(html, last_id)
+            done, _ = await asyncio.wait({pending}, timeout=beat_s)
+            if not done:
+                yield "event: beat\ndata: 1\n\n"
+                continue
+            try:
+                last_id = pending.result().id
+            except StopAsyncIteration:
+                return
+            pending = asyncio.ensure_future(anext(effects))
+    finally:
+        pending.cancel()
+        with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
+            await pending
+
+
+def format_event(html: str, event_id: int | None) -> str:
+    """One unnamed SSE message; every line of `html` is a data line."""
+    head = "" if event_id is None else f"id: {event_id}\n"
+    return head + "".join(f"data: {line}\n" for line in html.splitlines() if line.strip()) + "\n"
