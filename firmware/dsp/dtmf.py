@@ -1,0 +1,138 @@
+"""Kernel: is this stretch of line a DTMF digit? Reads the sums of the tone bank."""
+
+try:
+    import micropython
+except ImportError:  # CPython
+    from firmware.dsp.portable import micropython, ptr8, ptr16, ptr32
+
+NO_DIGIT = 16
+# Words of the result.
+DIGIT, POWER, HELD_POWER, ENERGY = 0, 1, 2, 3
+
+
+# A full-scale tone has |z|^2 = 2^28 a hop; three hops of all tones together stay below 2^30.
+@micropython.viper
+def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones: int, hop: int, held: int):
+    """Judge the three hops (24 ms) that end with `hop` (a ring of 8).
+
+    Tones 0-3 are the low group, 4-7 the high group, 8 the dial tone (its energy is forgiven). Of either
+    group the tone strongest over all three hops counts. It is a digit when: both together hold at least
+    44 % of the energy, the twist is within 10 dB, the next tone of the group is 6 dB down, and the phase step between hops shows a
+    frequency within `limits` (1/256 turns a hop, a byte a tone).
+    result: digit 0..15 (4 * low + high) or 16; power of the weaker tone over three hops >> 4; weaker power
+    in the last hop of the digit `held` >> 4; energy of the last hop >> 4.
+    """
+    digit = 0
+    weaker = 0
+    both = 0
+    good = 1
+    group = 0
+    while group < 8:
+        best = 0
+        second = 0
+        best_at = group
+        tone = group
+        while tone < group + 4:
+            re = 0
+            im = 0
+            k = 0
+            while k < 3:
+                i = (((hop - k) & 7) * tones + tone) << 1
+                re += (int(sums[i]) ^ 0x8000) - 0x8000
+                im += (int(sums[i + 1]) ^ 0x8000) - 0x8000
+                k += 1
+            re = re >> 1
+            im = im >> 1
+            power = re * re + im * im
+            if power > best:
+                second = best
+                best = power
+                best_at = tone
+            elif power > second:
+                second = power
+            tone += 1
+        cross_re = 0
+        cross_im = 0
+        power = 0
+        old_re = 0
+        old_im = 0
+        k = 3
+        while k:
+            k -= 1
+            i = (((hop - k) & 7) * tones + best_at) << 1
+            re = (int(sums[i]) ^ 0x8000) - 0x8000
+            im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
+            power += re * re + im * im
+            cross_re += re * old_re + im * old_im
+            cross_im += im * old_re - re * old_im
+            old_re = re
+            old_im = im
+        best = power
+        # second = |sum|^2 / 4, power = |sum|^2 / 3 where the hops agree.
+        if second * 5 > power:
+            good = 0
+        if cross_im < 0:
+            cross_im = 0 - cross_im
+        # Angle in 1/256 turns, 0..128: octants of 32, within 0.3.
+        angle = 0
+        size = cross_re
+        if size < 0:
+            size = 0 - size
+        low = cross_im
+        if low > size:
+            low = size
+            size = cross_im
+        x = ((low >> 8) << 8) // ((size >> 8) + 1)
+        angle = ((x << 5) >> 8) + ((11 * x * (256 - x)) >> 16)
+        if low != cross_im:
+            angle = 64 - angle
+        if cross_re < 0:
+            angle = 128 - angle
+        if angle > int(limits[best_at]):
+            good = 0
+        digit = (digit << 2) | (best_at & 3)
+        if group == 0:
+            weaker = best
+        elif best < weaker:
+            if best * 10 < weaker:
+                good = 0
+            weaker = best
+        elif weaker * 10 < best:
+            good = 0
+        both += best
+        group += 4
+    energy = 0
+    dial = 0
+    k = 0
+    while k < 3:
+        i = (hop - k) & 7
+        energy += int(energies[i])
+        i = (i * tones + 8) << 1
+        re = (int(sums[i]) ^ 0x8000) - 0x8000
+        im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
+        dial += re * re + im * im
+        k += 1
+    energy -= dial >> 1
+    if energy < 0:
+        energy = 0
+    # both = 2 * energy for two pure tones.
+    if both < energy - (energy >> 3):
+        good = 0
+    if weaker < 6000:
+        good = 0
+    result[0] = digit
+    if good == 0:
+        result[0] = 16
+    result[1] = weaker >> 4
+    i = ((hop & 7) * tones + (held >> 2)) << 1
+    re = (int(sums[i]) ^ 0x8000) - 0x8000
+    im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
+    power = re * re + im * im
+    i = ((hop & 7) * tones + 4 + (held & 3)) << 1
+    re = (int(sums[i]) ^ 0x8000) - 0x8000
+    im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
+    both = re * re + im * im
+    if both < power:
+        power = both
+    result[2] = power >> 4
+    result[3] = int(energies[hop & 7]) >> 4

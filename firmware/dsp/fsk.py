@@ -1,0 +1,236 @@
+"""Kernels of the FSK receiver: prefix sums of both tones, bits by a tracking clock, soft decisions.
+
+The bank keeps, for mark and space, the running sums of the signal against a free oscillator. The sum over
+any stretch of line is then the difference of two entries, so one bank serves every bit clock: the tracker
+reads it at fractional times. Oscillator frequencies are whole cycles in 512 samples (15.625 Hz steps):
+ring index and phase agree for ever and no counter grows.
+
+A row is one bit: mark re, mark im, space re, space im (equalised to about 512 for either tone), the same
+four over the bit's length that ends in its middle, and the oscillators' phase difference at its start in
+1/256 turns.
+"""
+
+try:
+    import micropython
+except ImportError:  # CPython
+    from firmware.dsp.portable import micropython, ptr8, ptr16, ptr32
+
+from array import array
+
+RING = 512  # samples of prefix sums
+ROW = 9  # 16-bit words
+MAX_ROWS = 64  # a call of track_bits
+BIT_PERIOD = 436907  # 8000 / 1200 samples, 16.16
+
+# Words of the tracker's state (32 bits each, never negative).
+TIME, PERIOD, LAST_BIT, LEVEL_MARK, LEVEL_SPACE, STARTS, MIDDLES = 0, 1, 2, 3, 4, 5, 9
+
+
+def new_ring() -> "array[int]":
+    """An empty ring: 512 entries of mark re, mark im, space re, space im (signed, wrapping at 16 bits)."""
+    return array("h", [0] * (RING * 4))
+
+
+def new_tracker() -> "array[int]":
+    """State of a tracker before the first bit."""
+    state = array("I", [0] * 13)
+    state[PERIOD] = BIT_PERIOD
+    state[LEVEL_MARK] = state[LEVEL_SPACE] = 256 << 8
+    return state
+
+
+def cycles_per_ring(freq_hz: int) -> int:
+    """Nearest whole number of cycles in 512 samples, at most 8 Hz off."""
+    return (freq_hz * RING + 4000) // 8000
+
+
+# Accumulators stay inside 2^28: they wrap by mask; one sample adds at most 2^15 * 511 >> 9 < 2^15.
+@micropython.viper
+def fsk_bank(
+    samples: ptr16, sine: ptr16, ring: ptr16, at: int, n: int, mark: int, space: int, sums: ptr32
+) -> int:
+    """Append n samples' prefix sums behind entry `at` of the ring.
+
+    mark, space: cycles in 512 samples. sums: the four running sums (28 bits, biased by nothing: they wrap).
+    Entry i + 1 = entry i + sample i times the oscillators, >> 3: one bit of a tone of amplitude A has
+    magnitude 0.42 A, at most 13700.
+    """
+    mark_re = int(sums[0])
+    mark_im = int(sums[1])
+    space_re = int(sums[2])
+    space_im = int(sums[3])
+    i = 0
+    while i < n:
+        x = (int(samples[i]) ^ 0x8000) - 0x8000
+        turn = (mark * at) >> 1
+        mark_im += (x * ((int(sine[turn & 0xFF]) ^ 0x8000) - 0x8000)) >> 9
+        mark_re += (x * ((int(sine[(turn + 64) & 0xFF]) ^ 0x8000) - 0x8000)) >> 9
+        turn = (space * at) >> 1
+        space_im += (x * ((int(sine[turn & 0xFF]) ^ 0x8000) - 0x8000)) >> 9
+        space_re += (x * ((int(sine[(turn + 64) & 0xFF]) ^ 0x8000) - 0x8000)) >> 9
+        at = (at + 1) & 0x1FF
+        out = at << 2
+        ring[out] = (mark_re >> 3) & 0xFFFF
+        ring[out + 1] = (mark_im >> 3) & 0xFFFF
+        ring[out + 2] = (space_re >> 3) & 0xFFFF
+        ring[out + 3] = (space_im >> 3) & 0xFFFF
+        i += 1
+    sums[0] = mark_re & 0xFFFFFFF
+    sums[1] = mark_im & 0xFFFFFFF
+    sums[2] = space_re & 0xFFFFFFF
+    sums[3] = space_im & 0xFFFFFFF
+    return at
+
+
+# |equalised| <= 4095, so a squared magnitude is below 2^26 and a difference of two below 2^27.
+@micropython.viper
+def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> int:
+    """Follow the bit clock up to ring entry `at`, write one row a bit, return the number of rows.
+
+    Timing error at a change of bit: mark against space energy over a bit's length around the boundary,
+    nil when the boundary is in its middle. The clock takes 1/8 of it as phase and 1/512 as rate, the rate
+    within 4 %. Levels follow each tone by itself (twist), within 14 dB of each other.
+    shift: cycles between mark and space in 512 samples.
+    """
+    time = int(state[0])
+    period = int(state[1])
+    last = int(state[2])
+    row = 0
+    while row < 576 and ((at << 16) - time) & 0x1FFFFFF > period + 0x20000:
+        j = 0
+        while j < 8:
+            edge = time + period
+            if j > 3:
+                edge = time + (period >> 1)
+            i = ((edge >> 14) & 0x7FC) + (j & 3)
+            a = int(ring[i])
+            d = (((int(ring[(i + 4) & 0x7FF]) - a) & 0xFFFF) ^ 0x8000) - 0x8000
+            a += (d * ((edge >> 8) & 0xFF)) >> 8
+            d = (((a - int(state[5 + j])) & 0xFFFF) ^ 0x8000) - 0x8000
+            state[5 + j] = a & 0xFFFF
+            d = (d * (0x20000000 // int(state[3 + ((j >> 1) & 1)]))) >> 12
+            if d > 4095:
+                d = 4095
+            elif d < -4095:
+                d = -4095
+            rows[row + j] = d & 0xFFFF
+            j += 1
+        # Sample n fills n .. n + 1 of the ring's time, the oscillator stands at its middle: 128 / 256.
+        rows[row + 8] = ((shift * (((time >> 8) - 128) & 0x1FFFF)) >> 9) & 0xFF
+        time = (time + period) & 0x1FFFFFF
+        a = (int(rows[row]) ^ 0x8000) - 0x8000
+        d = (int(rows[row + 1]) ^ 0x8000) - 0x8000
+        mark = a * a + d * d
+        a = (int(rows[row + 2]) ^ 0x8000) - 0x8000
+        d = (int(rows[row + 3]) ^ 0x8000) - 0x8000
+        space = a * a + d * d
+        bit = 0
+        if mark > space:
+            bit = 1
+            space = mark
+        if bit != last:
+            a = (int(rows[row + 4]) ^ 0x8000) - 0x8000
+            d = (int(rows[row + 5]) ^ 0x8000) - 0x8000
+            error = a * a + d * d
+            a = (int(rows[row + 6]) ^ 0x8000) - 0x8000
+            d = (int(rows[row + 7]) ^ 0x8000) - 0x8000
+            error -= a * a + d * d
+            if error > 0x40000:
+                error = 0x40000
+            elif error < -0x40000:
+                error = -0x40000
+            if bit == 0:
+                error = 0 - error
+            time = (time - (error >> 3)) & 0x1FFFFFF
+            period -= error >> 9
+            if period > 454383:
+                period = 454383
+            elif period < 419431:
+                period = 419431
+        last = bit
+        d = (space >> 9) - 512
+        if d > 1024:
+            d = 1024
+        level = int(state[4 - bit])
+        level += ((level >> 4) * d) >> 9
+        if level < 8192:
+            level = 8192
+        elif level > 0x7FFFFF:
+            level = 0x7FFFFF
+        state[4 - bit] = level
+        other = int(state[3 + bit])
+        other += (level - other) >> 7
+        if other * 5 < level:
+            other = level // 5
+        elif other > level * 5:
+            other = level * 5
+        state[3 + bit] = other
+        row += 9
+    state[0] = time
+    state[1] = period
+    state[2] = last
+    return row
+
+
+@micropython.viper
+def soften_bits(
+    rows: ptr16, sine: ptr16, soft: ptr8, work: ptr16, row: int, end: int, at: int, mask: int
+) -> int:
+    """Judge each bit over itself and its neighbours: three-bit windows of continuous phase.
+
+    rows from `row` (two older rows must lie before it) to `end`: the bit judged is the row before. For
+    either value of it, the best of the four windows counts; the difference of the two energies, over the
+    expected energy, is the soft value: 128 + (-127 space .. 127 mark), written to soft[at & mask] upwards.
+    A window of more than four times the expected energy is a click: its soft value is cut to an eighth.
+    Returns the new `at`. work: 12 words.
+    """
+    while row < end:
+        best = 0
+        value = 0
+        centre = 0
+        while centre < 4:
+            # Neighbours as heard (same tone), or turned into this tone's phase (other tone).
+            j = 0
+            while j < 2:
+                side = row - 18 + (j + j) * 9
+                turn = int(rows[row - 9 + j * 9 + 8])
+                if centre == 0:
+                    turn = 0 - turn
+                cos = (int(sine[(turn + 64) & 0xFF]) ^ 0x8000) - 0x8000
+                sin = (int(sine[turn & 0xFF]) ^ 0x8000) - 0x8000
+                work[j << 2] = rows[side + centre]
+                work[(j << 2) + 1] = rows[side + centre + 1]
+                re = (int(rows[side + 2 - centre]) ^ 0x8000) - 0x8000
+                im = (int(rows[side + 3 - centre]) ^ 0x8000) - 0x8000
+                work[(j << 2) + 2] = ((re * cos - im * sin) >> 9) & 0xFFFF
+                work[(j << 2) + 3] = ((re * sin + im * cos) >> 9) & 0xFFFF
+                j += 1
+            most = 0
+            j = 0
+            while j < 4:
+                re = (int(work[j & 2]) ^ 0x8000) - 0x8000
+                re += (int(work[4 + ((j + j) & 2)]) ^ 0x8000) - 0x8000
+                re += (int(rows[row - 9 + centre]) ^ 0x8000) - 0x8000
+                im = (int(work[1 + (j & 2)]) ^ 0x8000) - 0x8000
+                im += (int(work[5 + ((j + j) & 2)]) ^ 0x8000) - 0x8000
+                im += (int(rows[row - 8 + centre]) ^ 0x8000) - 0x8000
+                d = re * re + im * im
+                if d > most:
+                    most = d
+                j += 1
+            if most > best:
+                best = most
+            value = most - value
+            centre += 2
+        # value = space - mark; three bits of 512: 1536^2 = 2.4e6 stands for 127.
+        value = (0 - value) >> 14
+        if best > 9437184:
+            value = value >> 3
+        if value > 127:
+            value = 127
+        elif value < -127:
+            value = -127
+        soft[at & mask] = value + 128
+        at += 1
+        row += 9
+    return at

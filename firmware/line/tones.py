@@ -1,0 +1,93 @@
+"""Call-progress tones: which tone stands on the line, and what its cadence says."""
+
+# (name, tone, on ms, off ms, cycles): off 0 = it only has to last. Source: GB 3380, YD/T (TELEPHONY: China).
+CHINA = (
+    ("dial", 450, 1600, 0, 1),
+    ("ringback", 450, 1000, 4000, 1),
+    ("busy", 450, 350, 350, 2),
+    ("congestion", 450, 700, 700, 2),
+    ("vacant", 450, 100, 100, 3),
+    ("waiting", 450, 400, 4000, 1),
+    ("howler", 950, 1000, 0, 1),
+    ("cng", 1100, 500, 3000, 1),
+)
+HOP_MS = 8
+BRIDGE_HOPS = 3  # a gap or a burst of at most 24 ms changes nothing
+LONG_OFF_MS = 1200  # an off of 3 s and more is told after this, without waiting for its end
+
+
+class ToneDetector:
+    """Follows the tone of each hop; names a cadence once while it lasts."""
+
+    def __init__(self, profile: tuple = CHINA) -> None:
+        self._profile = profile
+        self._tone = 0  # what stands now, after bridging
+        self._pending = 0
+        self._pending_hops = 0
+        self._hops = 0  # since it stands
+        self._on_ms = 0
+        self._on_tone = 0
+        self._cycles = 0
+        self._last = ("", 0, 0, 0, 0)
+        self._told = ""
+
+    def step(self, freq_hz: int) -> "tuple | None":
+        """Take the tone of one hop (0 = none); returns (name, freq_hz) when a cadence is recognised."""
+        self._hops += 1
+        if freq_hz == self._tone:
+            self._pending_hops = 0
+            return self._check_lasting()
+        if freq_hz != self._pending:
+            self._pending = freq_hz
+            self._pending_hops = 0
+        self._pending_hops += 1
+        if self._pending_hops <= BRIDGE_HOPS:
+            return None
+        return self._change(freq_hz)
+
+    def _change(self, freq_hz: int) -> "tuple | None":
+        lasted_ms = (self._hops - self._pending_hops) * HOP_MS
+        was = self._tone
+        self._tone = freq_hz
+        self._hops = self._pending_hops
+        self._pending_hops = 0
+        if was:
+            self._on_ms = lasted_ms
+            self._on_tone = was
+            return None
+        return self._end_of_pause(lasted_ms)
+
+    def _end_of_pause(self, off_ms: int) -> "tuple | None":
+        for entry in self._profile:
+            name, tone, on, off, cycles = entry
+            if off and off < 3000 and tone == self._on_tone and _near(self._on_ms, on) and _near(off_ms, off):
+                self._cycles = self._cycles + 1 if self._last is entry else 1
+                self._last = entry
+                return self._tell(name, tone) if self._cycles >= cycles else None
+        self._cycles = 0
+        return None
+
+    def _check_lasting(self) -> "tuple | None":
+        lasted_ms = self._hops * HOP_MS
+        if self._tone:
+            for name, tone, on, off, _ in self._profile:
+                if not off and tone == self._tone and lasted_ms == on:
+                    return self._tell(name, tone)
+        elif lasted_ms == LONG_OFF_MS and self._on_ms:
+            for name, tone, on, off, _ in self._profile:
+                if off >= 3000 and tone == self._on_tone and _near(self._on_ms, on):
+                    return self._tell(name, tone)
+            self._told = ""
+        elif lasted_ms == 6000:
+            self._told = ""
+        return None
+
+    def _tell(self, name: str, tone: int) -> "tuple | None":
+        if name == self._told:
+            return None
+        self._told = name
+        return (name, tone)
+
+
+def _near(measured_ms: int, nominal_ms: int) -> bool:
+    return abs(measured_ms - nominal_ms) * 5 <= nominal_ms + 100
