@@ -168,7 +168,7 @@ def _text(raw: bytes) -> str:
 
 
 def _is_utf8(raw: bytes) -> bool:
-    """True if the first two bytes of each sequence are as in RFC 3629 4; the others `bytes.decode` has checked.
+    """True if the first two bytes of each sequence are as in RFC 3629 4; `decode` has checked the others.
 
     MicroPython's decodes long forms, surrogates and what is beyond U+10FFFF.
     """

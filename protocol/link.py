@@ -190,16 +190,16 @@ class LinkEnd:
         return "ours" if same else "other"
 
     def _handle_frame(self, frame_type: int, seq: int, ack: int, payload: bytes, now_ms: int) -> None:
-        if frame_type in _CHANNELS:
-            newest = self._senders[_CHANNELS[frame_type]].acknowledge(ack, payload, now_ms)
-        else:
-            newest = self._senders[frame_type].acknowledge(ack, b"", now_ms)
-            if len(self._inputs) < MAX_INPUTS:
-                for delivered in self._receivers[frame_type].accept(seq, payload):
-                    self._inputs.append((frame_type, delivered))
+        channel = _CHANNELS.get(frame_type, frame_type)
+        bitmap = payload if frame_type in _CHANNELS else b""
+        newest = self._senders[channel].acknowledge(ack, bitmap, now_ms)
         if newest:
-            self._senders[CONTROL].lose_before(newest)
-            self._senders[AUDIO].lose_before(newest)
+            self._senders[channel].lose_before(newest)
+            if channel == AUDIO:  # the peer acknowledges control first, so this speaks for both
+                self._senders[CONTROL].lose_before(newest)
+        if frame_type == channel and len(self._inputs) < MAX_INPUTS:
+            for delivered in self._receivers[channel].accept(seq, payload):
+                self._inputs.append((channel, delivered))
 
     # -- what goes out
 

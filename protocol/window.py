@@ -2,8 +2,9 @@
 
 Sequence numbers are 16 bits and wrap. A window holds at most 64 frames. Loss is found in two ways:
 
-- The line keeps order, so when the peer acknowledges a frame, every frame transmitted before it, on either
-  channel, has arrived or is lost (`Sender.lose_before`). Transmissions are numbered by the link for that.
+- The line keeps order, so when the peer acknowledges a frame, all that was transmitted before it has arrived
+  or is lost (`Sender.lose_before`). The link numbers transmissions over both channels, so that audio, which
+  flows all the time, tells of lost control frames too.
 - A timer (RFC 6298, in integer milliseconds) transmits the oldest frame again when nothing is acknowledged;
   what the peer answers says what else is missing.
 """
