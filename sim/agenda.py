@@ -1,7 +1,7 @@
 """Line time and what is due when.
 
-Line time is whole milliseconds since the line was made. There is no other clock on the line: nothing here sleeps
-or reads the time of day, so the same scenario gives the same line, byte for byte, at any speed.
+Line time is whole milliseconds since the line was made. The line has no other clock: nothing here sleeps or
+reads the time of day, so the same scenario gives the same line, byte for byte, at any speed.
 """
 
 import heapq

@@ -1,4 +1,4 @@
-"""A call as the exchange knows it: who calls, how that is told, where an outbound call leads, and the truth."""
+"""A call as the exchange knows it: who calls, how that is told, where a call out leads, and the truth."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -22,7 +22,7 @@ class CallerId:
     Attributes:
         format: "none" where the desk has no caller ID subscribed.
         standard: modem of FSK, "bell202" or "v23".
-        level_dbm0, twist_db, skew, stuffing_bits, seizure_bits, mark_bits: see `Fsk`; DTMF's level is a tone's.
+        level_dbm0, twist_db, skew, stuffing_bits, seizure_bits, mark_bits: see `Fsk`; of DTMF a tone's.
         start, end, on_ms, off_ms: the DTMF train.
         reversal: the feed is reversed while a DTMF train is sent.
         snr_db: white noise over the signal; None is none beside the line's own.

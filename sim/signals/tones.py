@@ -1,7 +1,7 @@
 """Call-progress tones of China, and the other tones a line carries.
 
 Sources: GB 3380 and the tone tables of China's exchanges, as digested in Asterisk's `indications` [cn]:
-450 +-25 Hz at -10 +-3 dBm0; howler 950 +-25 Hz that rises in five steps; CNG 1100 Hz, 0.5 s every 3 s (ITU-T T.30);
+450 +-25 Hz, -10 +-3 dBm0; howler 950 +-25 Hz that rises in five steps; CNG 1100 Hz, 0.5 s on, 3 s off (T.30);
 CAS 2130 + 2750 Hz +-0.5 %, 75..85 ms (TIA-777, Bellcore GR-30).
 """
 
