@@ -1,0 +1,103 @@
+"""The link under everything a line can do, found by hypothesis.
+
+What `Pair` checks at every step holds throughout; at the end the line heals, and the link must be open again
+and carry both ways.
+"""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from protocol.framing import AUDIO, CONTROL
+from protocol.link import ASK_MS, PEER_TIMEOUT_MS
+from tests.protocol.pair import Pair, Party, Wire
+
+PARTIES = st.sampled_from(["board", "host"])
+WIRES = st.sampled_from(["up", "down"])
+CHANNELS = st.sampled_from([CONTROL, AUDIO])
+
+
+class LinkOverABadLine(RuleBasedStateMachine):
+    """Any mixture of traffic, faults and restarts."""
+
+    @initialize(seed=st.integers(0, 1 << 32))
+    def start(self, seed: int) -> None:
+        self.pair = Pair(seed)
+
+    def party(self, name: str) -> Party:
+        return self.pair.board if name == "board" else self.pair.host
+
+    def wire(self, name: str) -> Wire:
+        return self.pair.up if name == "up" else self.pair.down
+
+    @rule(ms=st.integers(1, 60), times=st.integers(1, 40))
+    def pass_time(self, ms: int, times: int) -> None:
+        for _ in range(times):
+            self.pair.step(ms)
+
+    @rule(name=PARTIES, channel=CHANNELS, count=st.integers(1, 40))
+    def send(self, name: str, channel: int, count: int) -> None:
+        for _ in range(count):
+            self.party(name).send(channel)
+        self.pair.step()
+
+    @rule(name=WIRES, at=st.integers(0, 4000), count=st.integers(1, 600))
+    def forget(self, name: str, at: int, count: int) -> None:
+        del self.wire(name).flying[at : at + count]
+
+    @rule(name=WIRES, at=st.integers(0, 4000), count=st.integers(1, 600))
+    def double(self, name: str, at: int, count: int) -> None:
+        flying = self.wire(name).flying
+        flying[at:at] = flying[at : at + count]
+
+    @rule(name=WIRES, at=st.integers(0, 20_000), count=st.integers(1, 3000))
+    def replay(self, name: str, at: int, count: int) -> None:
+        wire = self.wire(name)
+        wire.flying += wire.history[at : at + count]
+
+    @rule(name=WIRES, noise=st.binary(min_size=1, max_size=300))
+    def insert_noise(self, name: str, noise: bytes) -> None:
+        self.wire(name).flying += noise
+
+    @rule(name=WIRES, rate=st.sampled_from([0.0, 0.001, 0.01, 0.2]))
+    def damage(self, name: str, rate: float) -> None:
+        self.wire(name).error_rate = rate
+
+    @rule(name=WIRES, is_cut=st.booleans())
+    def cut(self, name: str, is_cut: bool) -> None:
+        self.wire(name).is_cut = is_cut
+
+    @rule(name=PARTIES)
+    def restart(self, name: str) -> None:
+        self.party(name).start()
+
+    @rule(name=PARTIES, is_asleep=st.booleans())
+    def sleep(self, name: str, is_asleep: bool) -> None:
+        self.party(name).is_asleep = is_asleep
+
+    @rule(ms=st.sampled_from([500, 3001, 60_000, 8 * 3600 * 1000]))
+    def skip(self, ms: int) -> None:
+        self.pair.step(ms)
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        for party in (self.pair.board, self.pair.host):
+            assert len(party.link.decoder._pending) < 300
+            assert all(len(receiver._early) < 64 for receiver in party.link._receivers.values())
+
+    def teardown(self) -> None:
+        if not hasattr(self, "pair"):
+            return
+        pair = self.pair
+        pair.heal()
+        pair.run(2 * PEER_TIMEOUT_MS + 2 * ASK_MS, each_ms=10)
+        assert pair.is_open
+        for sender, receiver in ((pair.board, pair.host), (pair.host, pair.board)):
+            before = len(receiver.received)
+            assert sender.send(CONTROL) and sender.send(AUDIO)
+            pair.run(1000)
+            assert len(receiver.received) == before + 2
+
+
+TestLinkOverABadLine = LinkOverABadLine.TestCase
+TestLinkOverABadLine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
