@@ -56,7 +56,9 @@ def read_catalogue(language: Language) -> Catalog:
     name = language.replace("-", "_")
     path = _catalogue_path(language)
     if not path.exists():
-        return Catalog(locale=name)
+        return Catalog(
+            locale=name, project="cloudseat", fuzzy=False, header_comment="# CloudSeat, the console."
+        )
     with path.open("rb") as source:
         return read_po(source, locale=name, abort_invalid=True)
 

@@ -44,7 +44,7 @@ class StaticFiles:
         if missing := [name for name in _REQUIRED if not (_ROOT / name).exists()]:
             raise StaticMissing(f"front-end files are missing ({', '.join(missing)}): run `make setup`")
         self._files = {
-            path.relative_to(_ROOT).as_posix(): _load(path) for path in _ROOT.rglob("*") if path.is_file()
+            path.relative_to(_ROOT).as_posix(): _load(path) for path in _ROOT.rglob("[!.]*") if path.is_file()
         }
 
     def url(self, name: str) -> str:

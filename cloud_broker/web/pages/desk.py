@@ -48,7 +48,13 @@ def build_desk_router(console: Console, renderer: Renderer) -> APIRouter:
         form = read_form_facts(reader, user, chosen, None, now)
         lists = read_list_facts(reader, user, chosen)
         return renderer.page(
-            request, "desk.html", desk=call.desk, desks=reader.desks(user), now_call=call, form=form, lists=lists
+            request,
+            "desk.html",
+            desk=call.desk,
+            desks=reader.desks(user),
+            now_call=call,
+            form=form,
+            lists=lists,
         )
 
     @router.get("/desk/ticket")
@@ -91,9 +97,7 @@ def build_desk_router(console: Console, renderer: Renderer) -> APIRouter:
         if resident is None:
             raise NotFound
         chosen = resident
-        return await _change_caller(
-            request, user, form, lambda: writer.choose_resident(user, call, chosen)
-        )
+        return await _change_caller(request, user, form, lambda: writer.choose_resident(user, call, chosen))
 
     @router.post("/desk/claim")
     async def claim(request: Request, user: SignedIn, form: CheckedForm) -> Response:

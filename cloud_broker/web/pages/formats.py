@@ -11,6 +11,17 @@ _MOBILE = re.compile(r"1[3-9]\d{9}")
 _LANDLINE = re.compile(r"(0(?:10|2\d)|0[3-9]\d{2})(\d{3,4})(\d{4})")
 _SERVICE = re.compile(r"([48]00)(\d{3})(\d{4})")
 
+_DOUBLE_FAMILY_NAMES = tuple(
+    "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 夏侯 端木 司徒 南宫 长孙 宇文 申屠 独孤".split()
+)
+
+
+def family_name(name: str) -> str:
+    """The family name of a Chinese name; the whole name if it is not one."""
+    if not name or not "\u3400" <= name[0] <= "\u9fff":
+        return name
+    return name[:2] if name.startswith(_DOUBLE_FAMILY_NAMES) and len(name) > 2 else name[0]
+
 
 def group_number(number: str) -> str:
     """Group the digits of a number as people read them aloud; what is no known shape is left as it is."""

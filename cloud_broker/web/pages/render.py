@@ -11,7 +11,9 @@ from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from cloud_broker.web.i18n import LANGUAGES, Language, choose_language, translations
+from cloud_broker.domain.items import find_item
+from cloud_broker.domain.views import ResidentMatch
+from cloud_broker.web.i18n import LANGUAGES, Language, N_, choose_language, translations
 from cloud_broker.web.pages import formats, labels
 from cloud_broker.web.static_files import StaticFiles
 
@@ -93,6 +95,7 @@ def _environment(
         duration=formats.duration,
         money=formats.money,
         moment=lambda at: _moment(at, now(), language, catalogue.gettext),
+        item_name=lambda code: _item_name(code, language),
     )
     environment.globals.update(
         static=static.url,
@@ -102,6 +105,7 @@ def _environment(
         gap_spans=formats.gap_spans,
         no_number=labels.no_number,
         may_answer=labels.may_answer,
+        greeting_name=lambda known: _greeting_name(known, language),
         now=now,
         new_key=lambda: uuid.uuid4().hex,
         demo=demo,
@@ -126,9 +130,29 @@ def _moment(at: datetime, now: datetime, language: Language, translate: Callable
     if days == 0:
         return time
     if days in (1, -1):
-        word = translate("Yesterday") if days == 1 else translate("Tomorrow")
+        word = translate(N_("Yesterday")) if days == 1 else translate(N_("Tomorrow"))
         return f"{word} {time}"
     same_year = local.year == now.astimezone(formats.SHANGHAI).year
     if language == "en":
         return local.strftime(f"{local.day} %b %H:%M" if same_year else f"{local.day} %b %Y")
-    return f"{local.month}月{local.day}日 {time}" if same_year else f"{local.year}年{local.month}月{local.day}日"
+    return (
+        f"{local.month}月{local.day}日 {time}" if same_year else f"{local.year}年{local.month}月{local.day}日"
+    )
+
+
+def _item_name(code: str, language: Language) -> str:
+    item = find_item(code)
+    if item is None:
+        return code
+    return item.name_en if language == "en" else item.name_zh
+
+
+def _greeting_name(known: ResidentMatch, language: Language) -> str:
+    """How to say the caller's name: 王先生, Mr 王; the whole name where no salutation is on file."""
+    family = formats.family_name(known.name)
+    if known.salutation.startswith(family) and len(known.salutation) > len(family):
+        return known.salutation
+    if language == "en":
+        title = {"先生": "Mr", "女士": "Ms"}.get(known.salutation, known.salutation)
+        return f"{title} {family}" if title else known.name
+    return f"{family}{known.salutation}" if known.salutation else known.name

@@ -1,0 +1,90 @@
+"""The console on the house in memory: for the tests of this folder and for work on the pages.
+
+`python -m tests.console.serve [--empty] [PORT]` serves it on 127.0.0.1; `/tests/<scene>` plays a scene
+(ring, unknown, shared, withheld, answer, hang_up).
+"""
+
+import io
+import sys
+import threading
+import wave
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from cloud_broker.web.pages import Console, install_pages
+from tests.console.house import CSRF, LIU, ZHAO, House
+
+
+def build_app(house: House) -> FastAPI:
+    app = FastAPI()
+
+    @app.middleware("http")
+    async def session(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        request.state.user = house.user
+        request.state.csrf = CSRF if house.user else None
+        return await call_next(request)
+
+    @app.get("/tests/speech.wav")
+    def speech() -> Response:
+        return Response(_silence(), media_type="audio/wav")
+
+    @app.get("/tests/{scene}")
+    def play_scene(scene: str) -> str:
+        current = next((call for call in house.call_list if call.state != "ended"), None)
+        scenes: dict[str, Callable[[], object]] = {
+            "ring": house.ring,
+            "unknown": lambda: house.ring("15920001000", ()),
+            "shared": lambda: house.ring("01062345678", (LIU, ZHAO)),
+            "withheld": lambda: house.ring(None, (), number_state="withheld", ring_count=2),
+        }
+        if current:
+            scenes |= {"answer": lambda: house.answer(current), "hang_up": lambda: house.hang_up(current)}
+        scenes[scene]()
+        return scene
+
+    install_pages(app, Console(house, house, house, house, house.now, demo=True))
+    return app
+
+
+@contextmanager
+def serving(house: House, port: int = 0) -> Iterator[str]:
+    """Serve `house` in a thread; yields its address."""
+    config = uvicorn.Config(
+        build_app(house), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    started = threading.Event()
+    config.load()
+    startup = server.startup
+
+    async def startup_and_tell(sockets: list[object] | None = None) -> None:
+        await startup(sockets)  # type: ignore[arg-type]
+        started.set()
+
+    server.startup = startup_and_tell  # type: ignore[method-assign, assignment]
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    started.wait(20)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def _silence() -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 8000 * 3))
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    arguments = [argument for argument in sys.argv[1:] if argument != "--empty"]
+    with serving(House(empty="--empty" in sys.argv), int(arguments[0]) if arguments else 8100) as address:
+        print(address, flush=True)
+        threading.Event().wait()
