@@ -6,7 +6,7 @@ A soft bit is a byte: 128 + (-127 surely space .. 127 surely mark). Buffers are 
 try:
     import micropython
 except ImportError:  # CPython
-    from firmware.dsp.portable import micropython, ptr8
+    from firmware.dsp.portable import micropython, ptr8, ptr16
 
 SYNC_BITS = 16  # 6 marks, start bit, 8 bits of the message type, stop bit
 
@@ -102,3 +102,24 @@ def mean_strength(soft: ptr8, at: int, end: int, mask: int) -> int:
         total += value
         at += 1
     return total // n
+
+
+@micropython.viper
+def take_strengths(soft: ptr8, starts: ptr16, strengths: ptr8, characters: int, mask: int):
+    """Absolute soft values of the eight bits of each character (start bits at `starts`), lowest bit first."""
+    out = 0
+    i = 0
+    while i < characters:
+        at = int(starts[i])
+        bit = 0
+        while bit < 8:
+            at += 1
+            value = int(soft[at & mask]) - 128
+            if value < 0:
+                value = 0 - value
+            if value > 127:
+                value = 127
+            strengths[out] = value
+            out += 1
+            bit += 1
+        i += 1

@@ -3,11 +3,12 @@
 from array import array
 
 from firmware.dsp.dtmf import NO_DIGIT
-from firmware.dsp.filters import HIGH_PASS_SECTIONS, hop_energy, high_pass, new_high_pass_state
+from firmware.dsp.filters import HIGH_PASS_SECTIONS, high_pass, hop_energy, new_high_pass_state
 from firmware.dsp.tables import BLOCK, SINE, phase_step
 from firmware.dsp.tone_bank import HOPS_KEPT, strongest_tone, tone_bank
 from firmware.line.dtmf import DIGITS, FREQS, KeyDetector, TrainReceiver
 from firmware.line.fsk import FskReceiver
+from firmware.line.repair import Repairer
 from firmware.line.tones import ToneDetector
 
 NOTHING = ()
@@ -34,7 +35,8 @@ class Ear:
         self._steps = array("H", [phase_step(freq) for freq in TONES])
         self._phases = array("H", [0] * len(TONES))
         self._hop = 0
-        self._fsk = (FskReceiver("bell202"), FskReceiver("v23"))
+        repairer = Repairer()
+        self._fsk = (FskReceiver("bell202", repairer), FskReceiver("v23", repairer))
         self._keys = KeyDetector(2)
         self._train = TrainReceiver()
         self._tones = ToneDetector()

@@ -1,14 +1,15 @@
-"""FSK caller ID receiver: blocks of samples in, messages out. One object a standard, both run at once."""
+"""FSK caller ID receiver: blocks of samples in, messages out. One object a standard, both run at once.
+
+Soft bits go into one ring; wherever a sync word (marks, a known message type) stands in it, a candidate
+begins that cuts characters out of the ring as they come. Several candidates may run (noise makes false ones);
+the first whose message holds is told.
+"""
 
 from array import array
 
+from firmware.dsp.framing import find_sync, hard_byte, mean_strength, next_character, take_strengths
 from firmware.dsp.fsk import (
-    BIT_PERIOD,
-    LEVEL_MARK,
-    LEVEL_SPACE,
     MAX_ROWS,
-    PERIOD,
-    RING,
     ROW,
     cycles_per_ring,
     fsk_bank,
@@ -17,65 +18,83 @@ from firmware.dsp.fsk import (
     soften_bits,
     track_bits,
 )
-from firmware.dsp.framing import find_sync, hard_byte, next_character
 from firmware.dsp.tables import SINE
 from firmware.line.caller_id import MDMF, SDMF, MessageRejected, decode_caller_id_message
+from firmware.line.repair import Repairer
 
 STANDARDS = {"bell202": (1200, 2200), "v23": (1300, 2100)}  # mark, space; Hz
 
-SOFT = 4096  # bits kept, 3.4 s: 255 characters with two stuffing marks
+SOFT = 4096  # bits kept, 3.4 s: 255 characters with six stuffing marks
 MASK = SOFT - 1
 COUNT_WRAP = 1 << 28  # bit positions wrap here, a multiple of SOFT
 STUFFING = 20  # marks between characters, at most
 SYNC_FLOOR = 16 * 40  # strength of the bits of a sync word
+CANDIDATES = 3
+MAX_CHARACTERS = 258
+CARRIER_FLOOR = 45  # mean strength of two characters, below which there is no carrier
+REPAIR_FLOOR = 55  # mean strength of a message, below which it is not repaired
 
 
-class Message:
+class Candidate:
     """A message being received: where its characters start, and their hard values."""
 
     def __init__(self) -> None:
-        self.data = bytearray(258)
-        self.starts = array("H", [0] * 258)
-        self.count = 0
+        self.data = bytearray(MAX_CHARACTERS)
+        self.starts = array("H", [0] * MAX_CHARACTERS)  # in the soft ring
+        self.count = 0  # characters so far; 0 = this candidate is free
+        self.begun = 0
         self.next = 0
 
     def begin(self, message_type: int, start: int) -> None:
         """The type byte was found; its start bit is at `start`."""
         self.data[0] = message_type
-        self.starts[0] = start
+        self.starts[0] = start & MASK
         self.count = 1
+        self.begun = start
         self.next = start + 10
 
-    def wanted(self) -> int:
-        """Characters of the whole message as far as known."""
-        return self.data[1] + 3 if self.count > 1 else 258
+    def take(self, value: int, start: int) -> None:
+        """The next character."""
+        self.data[self.count] = value
+        self.starts[self.count] = start & MASK
+        self.count += 1
+        self.next = start + 10
+
+    def is_complete(self) -> bool:
+        """All characters that the length byte promises are here."""
+        return self.count > 1 and self.count >= self.data[1] + 3
 
 
 class FskReceiver:
     """Receives SDMF and MDMF messages of one standard."""
 
-    def __init__(self, standard: str) -> None:
+    def __init__(self, standard: str, repairer: Repairer) -> None:
         self.standard = standard
         mark, space = STANDARDS[standard]
         self._mark = cycles_per_ring(mark)
         self._space = cycles_per_ring(space)
+        self._repairer = repairer
         self._ring = new_ring()
         self._sums = array("I", [0] * 4)
         self._at = 0
         self._tracker = new_tracker()
         self._rows = array("h", [0] * (ROW * (MAX_ROWS + 2)))
-        self._tail = memoryview(self._rows)[ROW * 2 :]
-        self._work = array("h", [0] * 8)
-        self._soft = bytearray(SOFT)
+        self._new_rows = memoryview(self._rows)[ROW * 2 :]
+        self._work = array("h", [0] * 9)
+        self._soft = bytearray([128] * SOFT)
         self._bits = 0
         self._seen = 0
-        self._message = Message()
-        self._receiving = False
+        self._candidates = [Candidate() for _ in range(CANDIDATES)]
+        self._active = 0
+
+    def fit(self) -> int:
+        """How well the signal fits this standard's frequencies: mean energy of the windows believed."""
+        return self._work[8]
 
     def feed(self, samples: "array[int]", n: int) -> "dict | None":
         """Take one block (n <= 256); returns the fields of a caller ID when a message is complete."""
         self._at = fsk_bank(samples, SINE, self._ring, self._at, n, self._mark, self._space, self._sums)
-        end = track_bits(self._ring, self._tail, self._tracker, self._at, self._space - self._mark)
+        end = track_bits(self._ring, self._new_rows, self._tracker, self._at, self._space - self._mark)
         if not end:
             return None
         rows = self._rows
@@ -84,56 +103,88 @@ class FskReceiver:
         while i < ROW * 2:
             rows[i] = rows[end + i]
             i += 1
+        self._hunt()
         fields = None
-        while self._receiving or self._hunt():
-            fields = self._collect()
-            if fields or self._receiving:
-                break
-        return fields
-
-    def _hunt(self) -> bool:
-        """Look for the first sync word among the bits not yet seen; true if a message begins there."""
-        soft = self._soft
-        first = self._bits
-        for message_type in (MDMF, SDMF):
-            found = find_sync(soft, self._seen, first, MASK, _SYNC[message_type], SYNC_FLOOR)
-            if found >= 0:
-                first = found
-                self._message.begin(message_type, found - 9)
-                self._receiving = True
-        self._seen = first
-        if self._receiving:
-            self._seen += 1
+        if self._active:
+            for candidate in self._candidates:
+                if candidate.count and not fields:
+                    fields = self._collect(candidate)
+            if fields:
+                self._forget()
         elif self._bits >= COUNT_WRAP:
             self._bits -= COUNT_WRAP
             self._seen -= COUNT_WRAP
-        return self._receiving
+        return fields
 
-    def _collect(self) -> "dict | None":
-        """Take the characters that are complete; a message that cannot be one gives way to the next."""
-        message = self._message
-        while message.count < message.wanted():
-            start = next_character(self._soft, message.next, self._bits, MASK, STUFFING)
+    def _forget(self) -> None:
+        for candidate in self._candidates:
+            candidate.count = 0
+        self._active = 0
+
+    def _hunt(self) -> None:
+        """Begin a candidate at every sync word among the new bits."""
+        for message_type in (MDMF, SDMF):
+            at = self._seen
+            while True:
+                at = find_sync(self._soft, at, self._bits, MASK, _SYNC[message_type], SYNC_FLOOR)
+                if at < 0:
+                    break
+                self._begin(message_type, at - 9)
+                at += 1
+        self._seen = self._bits
+
+    def _begin(self, message_type: int, start: int) -> None:
+        """Take a free candidate, else the one that began first."""
+        chosen = self._candidates[0]
+        for candidate in self._candidates:
+            if not candidate.count:
+                chosen = candidate
+                break
+            if candidate.begun < chosen.begun:
+                chosen = candidate
+        if not chosen.count:
+            self._active += 1
+        chosen.begin(message_type, start)
+
+    def _end(self, candidate: Candidate) -> None:
+        candidate.count = 0
+        self._active -= 1
+
+    def _collect(self, candidate: Candidate) -> "dict | None":
+        """Take the characters that are complete; a candidate that cannot be a message ends."""
+        soft = self._soft
+        while not candidate.is_complete():
+            start = next_character(soft, candidate.next, self._bits, MASK, STUFFING)
             if start == -1:
                 return None
-            if start < 0:
-                self._receiving = False
+            if start < 0 or mean_strength(soft, start - 10, start + 10, MASK) < CARRIER_FLOOR:
+                self._end(candidate)
                 return None
-            message.data[message.count] = hard_byte(self._soft, start + 1, MASK)
-            message.starts[message.count] = start & 0xFFFF
-            message.count += 1
-            message.next = start + 10
-        return self._finish()
+            candidate.take(hard_byte(soft, start + 1, MASK), start)
+        fields = self._decode(candidate)
+        if not fields:
+            self._end(candidate)
+        return fields
 
-    def _finish(self) -> "dict | None":
-        message = self._message
-        self._receiving = False
+    def _decode(self, candidate: Candidate) -> "dict | None":
+        data = candidate.data[: candidate.count]
         try:
-            fields = decode_caller_id_message(bytes(message.data[: message.count]))
+            fields = decode_caller_id_message(bytes(data))
         except MessageRejected:
+            fields = None
+        if mean_strength(self._soft, candidate.begun, candidate.next, MASK) < REPAIR_FLOOR:
             return None
+        strengths = array("b", [0] * (8 * candidate.count))
+        take_strengths(self._soft, candidate.starts, strengths, candidate.count, MASK)
+        if not self._repairer.mend(data, strengths):
+            return None
+        if not fields:
+            try:
+                fields = decode_caller_id_message(bytes(data))
+            except MessageRejected:
+                return None
+            fields["repaired"] = True
         fields["standard"] = self.standard
-        self._seen = message.next
         return fields
 
 
