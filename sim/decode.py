@@ -3,10 +3,8 @@
 import json
 import os
 import queue
-import shutil
 import struct
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sim.audio_file import AudioError, read_audio
+from sim.board import find_micropython
 from sim.errors import SimulatorError
 from sim.signals.levels import Pcm
 
@@ -83,7 +82,7 @@ class EarProcess:
 
     def __init__(self) -> None:
         self._child = subprocess.Popen(
-            [micropython(), str(WORKER)],
+            [find_micropython(), str(WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -124,19 +123,6 @@ class EarProcess:
         _, words = self._child.communicate()
         last = words.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
         return EarStopped(f"the ear stopped with exit code {self._child.returncode}: {last[0]}")
-
-
-def micropython() -> str:
-    """The interpreter: the one installed beside this Python, else the one on PATH.
-
-    Raises:
-        EarStopped: there is none.
-    """
-    beside = Path(sys.executable).with_name("micropython")
-    found = str(beside) if beside.exists() else shutil.which("micropython")
-    if found is None:
-        raise EarStopped("no micropython; `make setup` installs it")
-    return found
 
 
 def decode_files(paths: Iterable[Path], mode: Mode, ears: int | None = None) -> Iterator[Heard]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sim.agenda import Agenda
+from sim.errors import SimulatorError
 
 SECONDS = frozenset({"wait", "talk"})
 WORDS = frozenset({"until", "tone", "power"})
@@ -28,7 +29,7 @@ DIALLED_KEYS = frozenset("0123456789ABCD*#")
 PULSED_KEYS = frozenset("0123456789")
 
 
-class StepError(ValueError):
+class StepError(SimulatorError, ValueError):
     """A step that cannot be read; the text says which and why."""
 
 

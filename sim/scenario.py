@@ -7,9 +7,9 @@ A scenario is a TOML file. Times are seconds of line time; scripts are lists of 
     seconds = 40                        # optional: how long to run; else until the last script and call end
 
     [line]                              # LineSettings: battery_v, reversed_feed
-    [path]                              # Path: noise_dbm0, hum_dbm0, loss_db, echo_ms, alaw, ...
+    path = { noise_dbm0 = -60.0 }       # Path: hum_dbm0, loss_db, echo_ms, alaw, ...
     [exchange]                          # ExchangeSettings: call_waiting, busy_for_ms, ...
-    [phone]                             # Phone: bounces, knows_call_waiting; dtmf = { on_ms, ... }
+    [phone]                             # PhoneSettings: bounces, knows_call_waiting, dtmf = { on_ms, ... }
 
     [[call]]                            # one caller or one outbound call, begun at `at`
     at = 4.0
@@ -33,28 +33,34 @@ A scenario is a TOML file. Times are seconds of line time; scripts are lists of 
     steps = ["lift", "wait 5", "hang up"]
 """
 
-import dataclasses
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from sim.call import CallerId, CallTruth, Destination, IncomingCall
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from sim.call import CallerId, CallTruth, Destination, IncomingCall, Route
+from sim.errors import SimulatorError
 from sim.exchange import Exchange, ExchangeSettings
-from sim.impairments import Path
 from sim.line import Line, LineSettings
-from sim.person import Person, Step, StepError, Verbs, at_once, parse_step, verbs_of
+from sim.person import Person, Step, Verbs, at_once, parse_step, verbs_of
 from sim.phone import Phone, RemotePhone
 from sim.signals.dtmf import Dtmf
 from sim.signals.messages import Caller
 
-T = TypeVar("T")
 
-
-class ScenarioError(ValueError):
+class ScenarioError(SimulatorError):
     """A scenario that cannot be read; the text says where and why."""
+
+
+def _script(steps: object) -> object:
+    return tuple(parse_step(step) for step in steps) if isinstance(steps, list | tuple) else steps
+
+
+Script = Annotated[tuple[Step, ...], BeforeValidator(_script)]
 
 
 @dataclass(frozen=True)
@@ -63,40 +69,64 @@ class PhoneSettings:
 
     bounces: bool = False
     knows_call_waiting: bool = True
-    dtmf: Dtmf = field(default_factory=lambda: Dtmf())
+    dtmf: Dtmf = field(default_factory=Dtmf)
 
 
 @dataclass(frozen=True)
 class CallPlan:
-    """One call: inbound when `incoming` stands, else outbound to `destination`."""
+    """One call, begun `at` seconds: by a caller ("in"), or by the desk ("out": `route`, `reversal`)."""
 
-    at_ms: int
-    incoming: IncomingCall | None
-    destination: Destination
-    desk: tuple[Step, ...]
-    far: tuple[Step, ...]
+    at: float = 0.0
+    name: str = ""
+    direction: Literal["in", "out"] = "in"
+    number: str = ""
+    reason: Literal["", "P", "O"] = ""
+    caller_name: str = ""
+    date: str = "03170856"
+    caller_id: CallerId = field(default_factory=CallerId)
+    cadence_ms: tuple[tuple[int, int], ...] | None = None
+    route: Route = "rings"
+    reversal: bool = False
+    desk: Script = ()
+    far: Script = ()
+
+    def incoming(self) -> IncomingCall:
+        """The call as the exchange gets it."""
+        caller = Caller(self.number, self.reason, self.caller_name, self.date)
+        return IncomingCall(caller, self.caller_id, self.name, self.cadence_ms)
 
 
 @dataclass(frozen=True)
 class ScriptPlan:
-    """Somebody's steps outside any call."""
+    """Somebody's steps outside any call, begun `at` seconds."""
 
-    at_ms: int
-    who: Literal["second", "lineman", "box"]
-    steps: tuple[Step, ...]
+    steps: Script
+    at: float = 0.0
+    who: Literal["second", "lineman", "box"] = "second"
+
+    def __post_init__(self) -> None:
+        verbs = {"lineman": LINEMAN, "second": SECOND}.get(self.who)
+        for step in self.steps:
+            if verbs is not None and step.verb not in verbs:
+                raise ValueError(f"a {self.who} cannot {step.verb!r}")
+
+
+LINEMAN = frozenset({"wait", "until", "cut", "mend"})
+SECOND = frozenset({"wait", "until", "lift", "hang up", "talk", "dial", "press", "tone"})
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What happens on one line."""
+    """What happens on one line; the fields are the keys of the file."""
 
-    name: str
+    name: str = ""
+    seed: int = 1
+    seconds: float | None = None
     line: LineSettings = field(default_factory=LineSettings)
     exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
     phone: PhoneSettings = field(default_factory=PhoneSettings)
-    calls: tuple[CallPlan, ...] = ()
-    scripts: tuple[ScriptPlan, ...] = ()
-    duration_ms: int | None = None
+    call: tuple[CallPlan, ...] = ()
+    script: tuple[ScriptPlan, ...] = ()
 
 
 class ScenarioRun:
@@ -108,7 +138,7 @@ class ScenarioRun:
 
     def __init__(self, scenario: Scenario, box_verbs: Verbs | None = None) -> None:
         self.scenario = scenario
-        self.line = Line(scenario.line)
+        self.line = Line(replace(scenario.line, seed=scenario.seed))
         self.exchange = Exchange(self.line, scenario.exchange)
         desk = scenario.phone
         self.phone = Phone(
@@ -118,12 +148,12 @@ class ScenarioRun:
         self.far = RemotePhone(self.exchange)
         self._persons: list[Person] = []
         self._box_verbs = box_verbs or {}
-        self._waiting = len(scenario.calls) + len(scenario.scripts)
+        self._waiting = len(scenario.call) + len(scenario.script)
         self.exchange.listeners.append(self._tell_persons)
-        for call in scenario.calls:
-            self.line.agenda.after(call.at_ms, partial(self._begin_call, call))
-        for script in scenario.scripts:
-            self.line.agenda.after(script.at_ms, partial(self._begin_script, script))
+        for call in scenario.call:
+            self.line.agenda.after(call.at * 1000.0, partial(self._begin_call, call))
+        for script in scenario.script:
+            self.line.agenda.after(script.at * 1000.0, partial(self._begin_script, script))
 
     @property
     def truths(self) -> list[CallTruth]:
@@ -133,18 +163,18 @@ class ScenarioRun:
     @property
     def is_over(self) -> bool:
         """True when the scenario's time is up, or all scripts are done and all calls have ended."""
-        if self.scenario.duration_ms is not None:
-            return self.line.agenda.now_ms >= self.scenario.duration_ms
+        if self.scenario.seconds is not None:
+            return self.line.agenda.now_ms >= self.scenario.seconds * 1000.0
         scripts_done = not self._waiting and all(person.is_done for person in self._persons)
         return scripts_done and all(truth.ended_ms is not None for truth in self.truths)
 
     def _begin_call(self, plan: CallPlan) -> None:
-        if plan.incoming is None:
-            self.exchange.destination = plan.destination
+        if plan.direction == "out":
+            self.exchange.destination = Destination(plan.route, plan.reversal, plan.name)
         self._begin(plan.desk, self._desk_verbs())
         self._begin(plan.far, verbs_of(self.far) | {"elsewhere": at_once(self.exchange.picked_up_elsewhere)})
-        if plan.incoming is not None:
-            self.exchange.offer(plan.incoming)
+        if plan.direction == "in":
+            self.exchange.offer(plan.incoming())
         self._waiting -= 1
 
     def _begin_script(self, plan: ScriptPlan) -> None:
@@ -175,6 +205,9 @@ class ScenarioRun:
             person.hear(happening)
 
 
+_SCENARIO = TypeAdapter(Scenario)
+
+
 def load_scenario(path: FilePath) -> Scenario:
     """Read one file.
 
@@ -194,84 +227,37 @@ def read_scenario(text: str) -> Scenario:
         ScenarioError: see `load_scenario`.
     """
     try:
-        table = tomllib.loads(text)
+        return scenario_of(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"no TOML: {error}") from None
-    return scenario_of(table)
 
 
-def scenario_of(table: Mapping[str, Any]) -> Scenario:
+def scenario_of(table: object) -> Scenario:
     """Build a scenario from the tables of its TOML form.
 
     Raises:
-        ScenarioError: an unknown key or a wrong value.
+        ScenarioError: the first unknown key or wrong value, with its place.
     """
-    rest = dict(table)
-    seed = int(rest.pop("seed", 1))
-    path = _built(Path, rest.pop("path", {}), "path")
-    line = _built(LineSettings, {"seed": seed, "path": path} | dict(rest.pop("line", {})), "line")
-    phone = dict(rest.pop("phone", {}))
-    if "dtmf" in phone:
-        phone["dtmf"] = _built(Dtmf, phone["dtmf"], "phone.dtmf")
-    seconds = rest.pop("seconds", None)
-    scenario = Scenario(
-        name=str(rest.pop("name", "")),
-        line=line,
-        exchange=_built(ExchangeSettings, rest.pop("exchange", {}), "exchange"),
-        phone=_built(PhoneSettings, phone, "phone"),
-        calls=tuple(_call_plan(call, f"call {index}") for index, call in enumerate(rest.pop("call", []), 1)),
-        scripts=tuple(_script_plan(item, f"script {i}") for i, item in enumerate(rest.pop("script", []), 1)),
-        duration_ms=None if seconds is None else round(seconds * 1000),
-    )
-    if rest:
-        raise ScenarioError(f"unknown: {', '.join(sorted(rest))}")
+    try:
+        scenario = _SCENARIO.validate_python(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
+        raise ScenarioError(f"{place}: {first['msg']}") from None
+    for unknown in _unknown_keys(table, scenario):
+        raise ScenarioError(f"{unknown}: there is no such key")
     return scenario
 
 
-def _call_plan(table: Mapping[str, Any], where: str) -> CallPlan:
-    rest = dict(table)
-    at_ms = round(float(rest.pop("at", 0.0)) * 1000)
-    name = str(rest.pop("name", ""))
-    desk, far = (_script(rest.pop(who, []), f"{where}, {who}") for who in ("desk", "far"))
-    if rest.pop("direction", "in") == "out":
-        destination = _built(Destination, rest | {"name": name}, where)
-        return CallPlan(at_ms, None, destination, desk, far)
-    caller_id = _built(CallerId, rest.pop("caller_id", {}), f"{where}, caller_id")
-    cadence = rest.pop("cadence_ms", None)
-    incoming = IncomingCall(
-        caller=_built(Caller, {("name" if key == "caller_name" else key): rest[key] for key in rest}, where),
-        caller_id=caller_id,
-        name=name,
-        cadence_ms=None if cadence is None else tuple((int(on), int(off)) for on, off in cadence),
-    )
-    return CallPlan(at_ms, incoming, Destination(), desk, far)
-
-
-def _script_plan(table: Mapping[str, Any], where: str) -> ScriptPlan:
-    rest = dict(table)
-    at_ms = round(float(rest.pop("at", 0.0)) * 1000)
-    steps = _script(rest.pop("steps", []), where)
-    who = rest.pop("who", "second")
-    if rest or who not in ("second", "lineman", "box"):
-        raise ScenarioError(
-            f"{where}: who is second, lineman or box; also unknown: {', '.join(sorted(rest))}"
-        )
-    return ScriptPlan(at_ms, who, steps)
-
-
-def _script(steps: list[str], where: str) -> tuple[Step, ...]:
-    try:
-        return tuple(parse_step(step) for step in steps)
-    except StepError as error:
-        raise ScenarioError(f"{where}: {error}") from None
-
-
-def _built(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    """`kind(**table)`, with a readable error for a key it does not have."""
-    known = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = set(table) - known
-    if unknown:
-        raise ScenarioError(
-            f"{where}: unknown {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
-        )
-    return kind(**table)
+def _unknown_keys(table: object, built: object, place: str = "") -> Iterator[str]:
+    """Keys of `table` that its dataclass has no field for; pydantic ignores those of nested dataclasses."""
+    if isinstance(table, dict) and is_dataclass(built):
+        names = {item.name for item in fields(built)}
+        for key, value in table.items():
+            if key not in names:
+                yield f"{place}{key}"
+            else:
+                yield from _unknown_keys(value, getattr(built, key), f"{place}{key}.")
+    elif isinstance(table, list) and isinstance(built, tuple):
+        for index, (item, part) in enumerate(zip(table, built, strict=False), 1):
+            yield from _unknown_keys(item, part, f"{place}{index}.")

@@ -1,0 +1,78 @@
+"""How an exchange rings a line and tells who calls.
+
+FSK goes into the first long pause of the ringing, DTMF before the ringing. Sources: GR-30-CORE, YD/T 1277.1
+(FSK at least 500 ms after the first burst, done 200 ms before the second); for DTMF the makers' descriptions.
+"""
+
+from collections.abc import Callable
+
+from sim.call import CallTruth, IncomingCall
+from sim.line import Line
+from sim.signals.levels import Signal
+from sim.stay import Stay, Tell
+
+CALLER_ID_AFTER_BURST_MS = 600
+LONG_PAUSE_MS = 2500
+DTMF_LEAD_MS = 300
+RING_AFTER_DTMF_MS = 500
+FSK_FORMATS = ("mdmf", "sdmf")
+
+
+class Ringer:
+    """Rings for one call, from its announcement until the stay ends.
+
+    Args:
+        seed: of what is random in the caller ID's signal.
+    """
+
+    def __init__(
+        self, line: Line, stay: Stay, call: IncomingCall, truth: CallTruth, seed: int, tell: Tell
+    ) -> None:
+        self._line, self._stay, self._tell = line, stay, tell
+        self._call, self._truth, self._seed = call, truth, seed
+        self._cadence = call.cadence_ms or line.settings.ringing.cadence_ms
+        self._fsk: Signal | None = None
+
+    def announce(self, done: Callable[[], None]) -> None:
+        """Send what comes before the ringing, if anything does, then call `done`."""
+        caller_id = self._call.caller_id
+        if caller_id.format != "dtmf" or not self._call.caller.number:
+            done()
+            return
+        self._line.reverse(caller_id.reversal)
+        self._stay.after(DTMF_LEAD_MS, lambda: self._announce_by_dtmf(done))
+
+    def ring(self) -> None:
+        """Ring until the stay ends; FSK goes into the first long pause."""
+        self._line.reverse(False)
+        if self._call.caller_id.format in FSK_FORMATS:
+            self._fsk = self._call.caller_id.signal(self._call.caller, self._seed)
+        self._burst(0)
+
+    def _announce_by_dtmf(self, done: Callable[[], None]) -> None:
+        lasts_ms = self._send_caller_id(self._call.caller_id.signal(self._call.caller, self._seed))
+        self._stay.after(lasts_ms + RING_AFTER_DTMF_MS, done)
+
+    def _burst(self, index: int) -> None:
+        on_ms, off_ms = self._cadence[index % len(self._cadence)]
+        self._truth.ring_count += 1
+        self._line.ring(True)
+        self._tell(f"ring {self._truth.ring_count}")
+        self._stay.after(on_ms, lambda: self._pause(off_ms))
+        self._stay.after(on_ms + off_ms, lambda: self._burst(index + 1))
+
+    def _pause(self, off_ms: int) -> None:
+        self._line.ring(False)
+        if self._fsk is not None and off_ms >= LONG_PAUSE_MS:
+            self._stay.after(CALLER_ID_AFTER_BURST_MS, self._announce_by_fsk)
+
+    def _announce_by_fsk(self) -> None:
+        if self._fsk is not None:
+            self._send_caller_id(self._fsk)
+            self._fsk = None
+
+    def _send_caller_id(self, signal: Signal) -> float:
+        self._truth.caller_id = self._call.caller_id.format
+        lasts_ms = self._stay.send(signal)
+        self._stay.after(lasts_ms, lambda: self._tell("caller-id sent"))
+        return lasts_ms
