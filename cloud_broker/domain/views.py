@@ -164,7 +164,11 @@ class TicketChange:
 
 @dataclass(frozen=True)
 class TicketView:
-    """One ticket. `call`, `recording` and `agent` are the bindings of F05."""
+    """One ticket. `call`, `recording` and `agent` are the bindings of F05.
+
+    `moves`: what `Writer.move_ticket` accepts now (`closed_confirmed`, `closed_unreachable`, `closed_declined`
+    each close it; the state is then `closed` and `closing` says how).
+    """
 
     id: int
     number: str
@@ -181,6 +185,8 @@ class TicketView:
     recording: RecordingView | None
     agent: str | None
     desk: str
+    closing: Literal["confirmed", "unreachable", "declined"] | None = None
+    moves: Sequence[str] = ()
     history: Sequence[TicketChange] = ()
 
 

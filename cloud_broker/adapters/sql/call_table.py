@@ -1,0 +1,76 @@
+"""The rows of calls: the lock, what people decided, and the projection's columns."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from cloud_broker.adapters.sql import tables
+from cloud_broker.adapters.sql.bulk import insert_rows, select_in, update_rows
+from cloud_broker.domain.calls import Call
+from protocol.ids import parse_call_id
+
+_PROJECTED = (
+    "state", "direction", "outcome", "number", "e164", "number_kind", "number_state", "started_ms",
+    "answered_ms", "ended_ms", "ring_count", "talk_ms", "caller_id_format", "caller_name", "dialled",
+    "connected_by", "resumed", "clock", "recording_state", "recording_reason", "recording_samples",
+    "recording_gaps", "owner_id",
+)  # fmt: skip
+
+
+class LockedCall(NamedTuple):
+    """A call's row as it stood when its lock was taken; `projected` is comparable with `row_of`."""
+
+    id: str
+    desk: str
+    gone_ms: int | None
+    projected: tuple[Any, ...]
+
+
+def lock_calls(connection: Connection, desks: Mapping[str, str]) -> list[LockedCall]:
+    """Make sure the rows of `desks` (call id → desk) exist, and lock them in one order."""
+    rows = []
+    for call_id in sorted(desks):
+        box, boot, _ = parse_call_id(call_id)
+        rows.append((call_id, desks[call_id], box, boot))
+    insert_rows(
+        connection, tables.call, ("id", "desk", "box", "boot"), rows, or_else="ON CONFLICT DO NOTHING"
+    )
+    lock = "" if connection.dialect.name == "sqlite" else "FOR UPDATE"
+    columns = "id, desk, gone_ms, " + ", ".join(_PROJECTED)
+    found = select_in(connection, columns, tables.call, "id", sorted(desks), f"ORDER BY id {lock}")
+    return [LockedCall(row[0], row[1], row[2], _comparable(row[3:])) for row in found]
+
+
+def row_of(call: Call, owner_id: int | None) -> tuple[Any, ...]:
+    """The projected columns of one call."""
+    recording = call.recording
+    return (
+        str(call.state), call.direction, _text(call.outcome), call.number, call.e164, _text(call.number_kind),
+        str(call.number_state), call.started_ms, call.answered_ms, call.ended_ms, call.ring_count, call.talk_ms,
+        call.caller_id_format, call.caller_name, call.dialled, call.connected_by, call.resumed, call.clock,
+        str(recording.state), recording.reason, recording.samples, json.dumps(recording.gaps), owner_id,
+    )  # fmt: skip
+
+
+def update_calls(connection: Connection, rows: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+    """Write the projected columns of locked calls."""
+    update_rows(connection, tables.call, ("id", *_PROJECTED), [(call_id, *row) for call_id, row in rows])
+
+
+def find_open_calls(connection: Connection, boxes: Iterable[str]) -> list[tuple[str, str, str, str]]:
+    """(id, desk, box, boot) of the calls of these boxes that have not ended."""
+    rows = select_in(
+        connection, "id, desk, box, boot", tables.call, "box", boxes, "AND state IN ('ringing', 'talking')"
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _comparable(row: Sequence[Any]) -> tuple[Any, ...]:
+    """SQLite gives 0 and 1 for booleans, which equal False and True."""
+    return tuple(row)

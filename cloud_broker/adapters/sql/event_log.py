@@ -1,0 +1,88 @@
+"""The append-only log of events, and the boots it tells of."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
+
+from cloud_broker.adapters.sql import tables
+from cloud_broker.adapters.sql.bulk import insert_rows, select_in
+from cloud_broker.domain.events import Event
+from cloud_broker.handlers.decode import Received, load_fields
+
+_COLUMNS = (
+    "source", "boot", "seq", "desk", "type", "call_id", "uptime_ms", "at_ms", "clock", "fields", "hash",
+    "received_ms",
+)  # fmt: skip
+
+
+def append(connection: Connection, now_ms: int, received: Sequence[Received]) -> int:
+    """Add events by id; returns how many were new. Sorted, so that two consumers lock in one order."""
+    rows = [
+        (
+            event.source, event.boot, event.seq, desk, event.type, call_id, event.uptime_ms, event.at_ms,
+            event.clock, fields_json, digest, now_ms,
+        )
+        for desk, event, call_id, fields_json, digest in sorted(received, key=lambda item: item.event[:3])
+    ]  # fmt: skip
+    return insert_rows(connection, tables.event, _COLUMNS, rows, or_else="ON CONFLICT DO NOTHING")
+
+
+def find_conflicts(connection: Connection, received: Sequence[Received]) -> list[Received]:
+    """Those whose id is in the log with another payload."""
+    by_boot: dict[tuple[str, str], list[Received]] = defaultdict(list)
+    for item in received:
+        by_boot[item.event[:2]].append(item)
+    conflicts = []
+    for (source, boot), items in by_boot.items():
+        sequences = [item.event.seq for item in items]
+        rows = connection.execute(
+            tables.event.select()
+            .with_only_columns(tables.event.c.seq, tables.event.c.hash)
+            .where(tables.event.c.source == source, tables.event.c.boot == boot)
+            .where(tables.event.c.seq.between(min(sequences), max(sequences)))
+        )
+        known = {row.seq: row.hash for row in rows}
+        conflicts += [item for item in items if known.get(item.event.seq, item.hash) != item.hash]
+    return conflicts
+
+
+def load_calls(connection: Connection, call_ids: Iterable[str]) -> dict[str, list[Event]]:
+    """All events of each call, in no order."""
+    columns = "call_id, source, boot, seq, uptime_ms, type, fields, at_ms, clock"
+    found: dict[str, list[Event]] = defaultdict(list)
+    for call_id, source, boot, seq, uptime_ms, kind, fields, at_ms, clock in select_in(
+        connection, columns, tables.event, "call_id", call_ids
+    ):
+        event = Event(source, boot, seq, uptime_ms, kind, load_fields(kind, fields), at_ms, clock)
+        found[call_id].append(event)
+    return found
+
+
+def note_boots(connection: Connection, received: Iterable[Received]) -> None:
+    """Remember when each boot was first heard of: the earliest `at` of its events, whatever their order."""
+    first: dict[tuple[str, str], int] = {}
+    for item in received:
+        key = item.event[:2]
+        first[key] = min(item.event.at_ms, first.get(key, item.event.at_ms))
+    least = "min" if connection.dialect.name == "sqlite" else "least"
+    insert_rows(
+        connection,
+        tables.boot,
+        ("source", "boot", "first_ms"),
+        [(*key, at_ms) for key, at_ms in sorted(first.items())],
+        or_else=(
+            f"ON CONFLICT (source, boot) DO UPDATE SET first_ms = {least}(boot.first_ms, excluded.first_ms) "
+            "WHERE excluded.first_ms < boot.first_ms"
+        ),
+    )
+
+
+def load_boots(connection: Connection, sources: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Every known boot of each source with its first `at`."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for source, boot, first_ms in select_in(
+        connection, "source, boot, first_ms", tables.boot, "source", sources
+    ):
+        found[source][boot] = first_ms
+    return found

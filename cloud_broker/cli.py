@@ -1,0 +1,149 @@
+"""`cloudseat-cloud`: the commands of the cloud."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from cloud_broker.adapters.mosquitto import write_config
+from cloud_broker.bootstrap import Cloud, build_cloud, build_consumer
+from cloud_broker.demo import seed_demo
+from cloud_broker.domain.views import NotFound
+from cloud_broker.errors import CloudError, SettingsRefused
+from cloud_broker.log import configure_logging
+from cloud_broker.settings import Settings
+from cloud_broker.web.app import build_app
+from cloud_broker.web.server import Server, open_socket
+from cloud_broker.web.static_files import StaticMissing
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+
+DataDir = Annotated[Path | None, typer.Option(help="database, recordings and secret key live here")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="address of the web part")] = None,
+    port: Annotated[int | None, typer.Option(help="port of the web part; 0 takes a free one")] = None,
+    data_dir: DataDir = None,
+    api_only: Annotated[bool, typer.Option(help="no console: needs no front-end files")] = False,
+) -> None:
+    """Run the web part and the consumer in one process, after bringing the database up to date.
+
+    Example: CLOUDSEAT_CLOUD_DEMO=true cloudseat-cloud serve --port 8000
+    """
+    with _clear_errors():
+        settings = load_settings(host=host, port=port, data_dir=data_dir)
+        listener = open_socket(settings.host, settings.port)
+        with _open_cloud(settings) as cloud:
+            cloud.enrolment.write_broker_passwords()
+            connection, consumer = build_consumer(cloud)
+            address = f"http://{settings.host}:{listener.getsockname()[1]}"
+            server = Server(
+                build_app(cloud, pages=not api_only),
+                on_ready=lambda: print(f"cloud.ready url={address}", flush=True),
+                on_stop=cloud.hub.end_streams,
+            )
+            connection.start()
+            consumer.start()
+            try:
+                server.run(sockets=[listener])
+            finally:
+                consumer.close()
+                connection.close()
+
+
+@app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database's schema up to date (`serve` does it too)."""
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        print(f"migrated {cloud.database.engine.url.render_as_string()}")
+
+
+@app.command("seed-demo")
+def seed(
+    as_json: Annotated[bool, typer.Option("--json", help="desks, claim codes and log-ins as JSON")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Fill an empty database with a believable estate; only with CLOUDSEAT_CLOUD_DEMO=true.
+
+    Example: CLOUDSEAT_CLOUD_DEMO=true cloudseat-cloud seed-demo --json
+    """
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        seeded = seed_demo(cloud)
+        if as_json:
+            print(json.dumps(seeded, ensure_ascii=False))
+            return
+        for desk in seeded["desks"]:
+            print(f"{desk['desk']}  {desk['name']}  claim code {desk['claim_code']}")
+        for login in seeded["logins"]:
+            print(f"{login['username']} / {login['password']}  ({login['role']})")
+
+
+@app.command()
+def claim(
+    desk: Annotated[str, typer.Option(help="id of the desk")],
+    data_dir: DataDir = None,
+) -> None:
+    """Make a claim code for a desk PC: valid once, for seven days."""
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        print(cloud.enrolment.make_code(desk))
+
+
+@app.command("mosquitto-config")
+def mosquitto_config(
+    folder: Annotated[Path, typer.Option("--dir", help="where mosquitto.conf, acl and passwd go")],
+    port: Annotated[int, typer.Option(help="port the broker listens on, loopback only")] = 1883,
+    data_dir: DataDir = None,
+) -> None:
+    """Write Mosquitto's configuration; run it by `mosquitto -c DIR/mosquitto.conf`.
+
+    Then start the cloud with CLOUDSEAT_CLOUD_MOSQUITTO_DIR=DIR, so that enrolled desks are let in.
+    """
+    with _clear_errors():
+        write_config(folder, port)
+        with _open_cloud(load_settings(data_dir=data_dir, mosquitto_dir=folder)) as cloud:
+            cloud.enrolment.write_broker_passwords()
+        print(folder / "mosquitto.conf")
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The environment, overruled by the flags that were given.
+
+    Raises:
+        SettingsRefused.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        prefix = "CLOUDSEAT_CLOUD_"
+        lines = [f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsRefused(lines) from error
+
+
+@contextmanager
+def _open_cloud(settings: Settings) -> Iterator[Cloud]:
+    configure_logging()
+    cloud = build_cloud(settings)
+    try:
+        yield cloud
+    finally:
+        cloud.close()
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """An expected error is a sentence on stderr and exit status 1, never a traceback."""
+    try:
+        yield
+    except NotFound as error:
+        print(f"cloudseat-cloud: no such thing: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except (CloudError, StaticMissing) as error:
+        print(f"cloudseat-cloud: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error

@@ -1,0 +1,110 @@
+"""The consumer's thread: batches from the broker into the database, then the answers, then the acknowledgement."""
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from cloud_broker.adapters.mqtt import Connection, Incoming
+from cloud_broker.adapters.sql.engine import Database
+from cloud_broker.domain.numbers import mask
+from cloud_broker.domain.pops import Pop
+from cloud_broker.handlers.ingest import BatchResult, Message, Range, ingest
+from cloud_broker.handlers.presence import close_calls_of_absent_boxes, note_health, note_status
+from cloud_broker.ports import Clock, Publisher
+from protocol.errors import TopicError
+from protocol.topics import build_pop_topic, build_topic, parse_topic
+
+log = structlog.get_logger()
+
+IDLE_S = 1.0
+RETRY_S = 2.0
+MAX_RANGES = 100
+SWEEP_EVERY_MS = 5_000
+
+
+class Consumer:
+    """Takes batches until `close`. A batch the database refuses stays unacknowledged and is tried again."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        database: Database,
+        clock: Clock,
+        describe_pop: Callable[[Pop], bytes],
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._clock = clock
+        self._describe_pop = describe_pop
+        self._swept_ms = 0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="consumer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            batch = self._connection.take_batch(IDLE_S)
+            while not self._closing.is_set():
+                try:
+                    self._handle(batch)
+                    break
+                except DBAPIError as error:
+                    log.error("consumer.database_refused", error=str(error.orig), retry_in_s=RETRY_S)
+                    self._closing.wait(RETRY_S)
+
+    def _handle(self, batch: Sequence[Incoming]) -> None:
+        events = []
+        for incoming in batch:
+            name = _name_of(incoming.topic)
+            if name in ("status", "health"):
+                handle = note_status if name == "status" else note_health
+                handle(self._database, self._clock, incoming.topic, incoming.payload)
+            elif name != "reply":
+                events.append(incoming)
+        if events:
+            result = ingest(self._database, self._clock, [Message(e.topic, e.payload) for e in events])
+            answer(self._connection, result, self._describe_pop)
+        for incoming in batch:
+            incoming.acknowledge()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        now_ms = self._clock.now_ms()
+        if now_ms - self._swept_ms >= SWEEP_EVERY_MS:
+            self._swept_ms = now_ms
+            close_calls_of_absent_boxes(self._database, now_ms)
+
+
+def answer(publisher: Publisher, result: BatchResult, describe_pop: Callable[[Pop], bytes]) -> None:
+    """Say what is committed, and send the pops. What does not get through is asked for again by the agent."""
+    for pop in result.pops:
+        publisher.publish(build_pop_topic(pop.desk), describe_pop(pop))
+        log.info("pop.sent", desk=pop.desk, call=pop.call_id, number=mask(pop.number or ""))
+    for (desk, source), ranges in result.committed.items():
+        topic = build_topic("committed", desk, source)
+        for start in range(0, len(ranges), MAX_RANGES):
+            publisher.publish(topic, encode_committed(source, ranges[start : start + MAX_RANGES]))
+    if result.rejected:
+        log.warning("consumer.dead_letters", count=result.rejected)
+
+
+def encode_committed(source: str, ranges: Sequence[Range]) -> bytes:
+    """The payload of the topic `committed`."""
+    return json.dumps({"v": 1, "source": source, "ranges": ranges}, separators=(",", ":")).encode()
+
+
+def _name_of(topic: str) -> str:
+    """The table's name of a topic; what is no topic of ours is for the dead letters of `ingest`."""
+    try:
+        return parse_topic(topic)[0]
+    except TopicError:
+        return "event"
