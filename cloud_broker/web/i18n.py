@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -33,9 +33,9 @@ def N_(message: str) -> str:
 
 
 def choose_language(cookie: str | None, accept_language: str | None) -> Language:
-    """The language of a request: the cookie's, else English if the browser asks for it first, else Chinese."""
+    """The cookie's language; else English if the browser asks for it first; else Chinese."""
     if cookie in LANGUAGES:
-        return cast(Language, cookie)
+        return cookie
     first = (accept_language or "").split(",")[0].strip().lower()
     return "en" if first.startswith("en") else DEFAULT_LANGUAGE
 
@@ -83,7 +83,7 @@ def missing_messages(language: Language) -> Iterable[str]:
 
 
 def update_catalogue(language: Language) -> int:
-    """Bring the catalogue in `locale/` up to date with the sources; returns how many texts lack a translation."""
+    """Bring the catalogue up to date with the sources; returns how many texts lack a translation."""
     catalogue = read_catalogue(language)
     catalogue.update(extract_messages(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()

@@ -1,7 +1,7 @@
 """Reduce Tabler's stylesheet to the rules the console can match: 79 kB of gzip become about 10.
 
-A rule stays when every class its selector names is a word of some template, page or script. That is a superset
-of what is in use, so nothing has to be listed by hand and no class can be forgotten.
+A rule stays when every class its selector names is a word of some template, page or script. That is a
+superset of what is in use, so nothing has to be listed by hand and no class can be forgotten.
 """
 
 import re

@@ -1,7 +1,7 @@
 """A service desk in memory: it stands where the store, the hub and the sessions of the cloud stand.
 
-The pages run on it in the tests of this folder and in `python -m tests.console.serve`. Its people and calls are
-made up; times hang on one `now`, so a picture of it is the same every day.
+The pages run on it in the tests of this folder and in `python -m tests.console.serve`. Its people and calls
+are made up; times hang on one `now`, so a picture of it is the same every day.
 """
 
 import asyncio

@@ -12,7 +12,6 @@ from starlette.datastructures import FormData
 from cloud_broker.domain.views import Invalid, NewResident, NewTicket, NotFound, TicketView, User
 from cloud_broker.web.i18n import N_
 from cloud_broker.web.pages.desk_facts import (
-    FormFacts,
     read_call_facts,
     read_form_facts,
     read_list_facts,

@@ -93,7 +93,7 @@ def read_list_facts(reader: Reader, user: User, desk: str) -> ListFacts:
 
 
 def read_form_facts(reader: Reader, user: User, desk: str, call: str | None, now: datetime) -> FormFacts:
-    """The form for `call`, with its draft; without one, the form of the call now or of an unfinished draft."""
+    """The form for `call` with its draft; for None, that of the call now or of an unfinished draft."""
     chosen = reader.call(user, call) if call else _call_to_write_up(reader, user, desk, now)
     known = identify(chosen)
     draft = reader.draft(user, chosen.id) if chosen else {}

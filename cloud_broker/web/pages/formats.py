@@ -11,8 +11,9 @@ _MOBILE = re.compile(r"1[3-9]\d{9}")
 _LANDLINE = re.compile(r"(0(?:10|2\d)|0[3-9]\d{2})(\d{3,4})(\d{4})")
 _SERVICE = re.compile(r"([48]00)(\d{3})(\d{4})")
 
-_DOUBLE_FAMILY_NAMES = tuple(
-    "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 夏侯 端木 司徒 南宫 长孙 宇文 申屠 独孤".split()
+_DOUBLE_FAMILY_NAMES = (
+    *("欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "夏侯", "端木"),
+    *("司徒", "南宫", "长孙", "宇文", "申屠", "独孤"),
 )
 
 
@@ -46,6 +47,11 @@ def mask_number(number: str) -> str:
 def clock(at: datetime) -> str:
     """`10:21` in Shanghai."""
     return at.astimezone(SHANGHAI).strftime("%H:%M")
+
+
+def seconds_clock(at: datetime) -> str:
+    """`10:21:05` in Shanghai."""
+    return at.astimezone(SHANGHAI).strftime("%H:%M:%S")
 
 
 def stamp(at: datetime) -> str:

@@ -95,6 +95,40 @@ ROLES = {
     "renovator": N_("Renovator"),
 }
 
+#: What a button says: the step to take.
+MOVES = {
+    "dispatched": N_("Dispatch"),
+    "accepted": N_("Accept"),
+    "departed": N_("Set out"),
+    "arrived": N_("Arrive on site"),
+    "in_progress": N_("Start work"),
+    "finished": N_("Finish"),
+    "follow_up": N_("Ask for a follow-up"),
+    "closed_confirmed": N_("Close: resident confirmed"),
+    "closed_unreachable": N_("Close: resident unreachable"),
+    "closed_declined": N_("Close: resident declined to say"),
+    "returned": N_("Return to the desk"),
+    "transferred": N_("Transfer"),
+    "suspended": N_("Suspend"),
+    "reopened": N_("Reopen"),
+    "void": N_("Void"),
+}
+
+#: What the history says of a step taken.
+MOVED = {
+    **{state: label.text for state, label in TICKET_STATES.items()},
+    "closed_confirmed": N_("Closed, resident confirmed"),
+    "closed_unreachable": N_("Closed, resident unreachable"),
+    "closed_declined": N_("Closed, resident declined to say"),
+}
+
+#: How far the times of a call can be trusted.
+CLOCKS = {
+    "synced": N_("set by the cloud"),
+    "unsynced": N_("not yet set; times may be wrong"),
+    "stepped": N_("was set during the call"),
+}
+
 #: Why there is no number: four different facts, four different words (DOMAIN §3b, step 3).
 NO_NUMBER = {
     "withheld": Label(N_("Number withheld"), "eye-off", "quiet"),

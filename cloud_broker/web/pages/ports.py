@@ -43,7 +43,7 @@ class Hub(Protocol):
     """Live effects of one desk, each once and in order of `id`."""
 
     def subscribe(self, desk: str, after: int | None) -> AsyncIterator[Effect]:
-        """Yield the effects of `desk` with id > `after` that the outbox still holds, then live ones, for ever.
+        """Yield the effects of `desk` with id > `after` that the outbox still holds, then live ones.
 
         With `after` None only live ones. The subscription ends when the iterator is closed.
         """

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,7 +14,7 @@ from markupsafe import Markup
 
 from cloud_broker.domain.items import find_item
 from cloud_broker.domain.views import ResidentMatch
-from cloud_broker.web.i18n import LANGUAGES, Language, N_, choose_language, translations
+from cloud_broker.web.i18n import LANGUAGES, N_, Language, choose_language, translations
 from cloud_broker.web.pages import formats, labels
 from cloud_broker.web.static_files import StaticFiles
 
@@ -49,6 +50,7 @@ class Renderer:
             language_of(request),
             template,
             request_path=request.url.path,
+            query_without_cursor=_query_without_cursor(request),
             user=getattr(request.state, "user", None),
             csrf=getattr(request.state, "csrf", None) or "",
             theme=request.cookies.get("theme", "auto"),
@@ -72,6 +74,13 @@ def language_of(request: Request) -> Language:
     return choose_language(request.cookies.get("language"), request.headers.get("accept-language"))
 
 
+def _query_without_cursor(request: Request) -> str:
+    """The filters of a list as a query, for the links of its pages."""
+    return urlencode(
+        [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    )
+
+
 def _environment(
     language: Language, static: StaticFiles, now: Callable[[], datetime], demo: bool
 ) -> Environment:
@@ -90,6 +99,7 @@ def _environment(
     environment.filters.update(
         number=formats.group_number,
         clock=formats.clock,
+        seconds_clock=formats.seconds_clock,
         stamp=formats.stamp,
         machine=formats.machine,
         duration=formats.duration,
