@@ -14,17 +14,20 @@ HISTORY_BYTES = 20_000
 
 
 class Wire:
-    """One direction. `history` keeps what was written, for replays."""
+    """One direction. `history` and `hellos` keep what was written, for replays."""
 
     def __init__(self) -> None:
         self.flying = bytearray()
         self.history = bytearray()
+        self.hellos: list[bytes] = []
         self.is_cut = False
         self.error_rate = 0.0
 
     def write(self, data: bytes) -> None:
         self.history += data
         del self.history[:-HISTORY_BYTES]
+        if data.startswith(b"\0"):  # only a hello begins so
+            self.hellos.append(data[: data.index(b"\0", 1) + 1])
         if not self.is_cut:
             self.flying += data
 
@@ -82,6 +85,14 @@ class Party:
             self._sent = {CONTROL: 0, AUDIO: 0}
             self._expected = {CONTROL: None, AUDIO: None}
         assert self._told_open == self.link.is_open
+
+    def count_undelivered(self, sender: "Party") -> int:
+        """Payloads that `sender` sent in its session and this party has not had."""
+        undelivered = 0
+        for channel in CHANNELS:
+            expected = self._expected[channel]
+            undelivered += sender._sent[channel] - (expected[1] if expected else 0)
+        return undelivered
 
     def _check(self, channel: int, payload: bytes) -> None:
         assert self._told_open, f"{self.name}: a payload outside a session"

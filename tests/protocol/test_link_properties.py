@@ -55,25 +55,34 @@ class LinkOverABadLine(RuleBasedStateMachine):
         wire = self.wire(name)
         wire.flying += wire.history[at : at + count]
 
+    @rule(name=WIRES, back=st.integers(1, 6))
+    def replay_hello(self, name: str, back: int) -> None:
+        wire = self.wire(name)
+        wire.flying += b"".join(wire.hellos[-back:][:1])
+
     @rule(name=WIRES, noise=st.binary(min_size=1, max_size=300))
     def insert_noise(self, name: str, noise: bytes) -> None:
         self.wire(name).flying += noise
 
-    @rule(name=WIRES, rate=st.sampled_from([0.0, 0.001, 0.01, 0.2]))
+    @rule(name=WIRES, rate=st.sampled_from([0.0, 0.0, 0.001, 0.01]))
     def damage(self, name: str, rate: float) -> None:
         self.wire(name).error_rate = rate
 
-    @rule(name=WIRES, is_cut=st.booleans())
-    def cut(self, name: str, is_cut: bool) -> None:
-        self.wire(name).is_cut = is_cut
+    @rule(name=WIRES, ms=st.sampled_from([20, 300, 1500, 4000]))
+    def cut(self, name: str, ms: int) -> None:
+        self.wire(name).is_cut = True
+        self.pair.run(ms, each_ms=10)
+        self.wire(name).is_cut = False
 
     @rule(name=PARTIES)
     def restart(self, name: str) -> None:
         self.party(name).start()
 
-    @rule(name=PARTIES, is_asleep=st.booleans())
-    def sleep(self, name: str, is_asleep: bool) -> None:
-        self.party(name).is_asleep = is_asleep
+    @rule(name=PARTIES, ms=st.sampled_from([20, 300, 1500, 4000]))
+    def sleep(self, name: str, ms: int) -> None:
+        self.party(name).is_asleep = True
+        self.pair.run(ms, each_ms=10)
+        self.party(name).is_asleep = False
 
     @rule(ms=st.sampled_from([500, 3001, 60_000, 8 * 3600 * 1000]))
     def skip(self, ms: int) -> None:
@@ -92,6 +101,7 @@ class LinkOverABadLine(RuleBasedStateMachine):
         pair.heal()
         pair.run(2 * PEER_TIMEOUT_MS + 2 * ASK_MS, each_ms=10)
         assert pair.is_open
+        assert pair.host.count_undelivered(pair.board) == pair.board.count_undelivered(pair.host) == 0
         for sender, receiver in ((pair.board, pair.host), (pair.host, pair.board)):
             before = len(receiver.received)
             assert sender.send(CONTROL) and sender.send(AUDIO)
