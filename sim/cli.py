@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from sim.board import BoardSettings
 from sim.decode import Heard, Mode, decode_files
+from sim.errors import SimulatorError
+from sim.live import run_live_line
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,6 +54,37 @@ def decode(
             _tell(heard)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def line(
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Play this scenario (TOML), then end.")
+    ] = None,
+    source: Annotated[str, typer.Option(help="The box's id, 12 hex digits.")] = "5117b0c0ffee",
+    flash: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The box's flash chip; kept between runs.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="WAV", help="Write what stood on the line to this file.")
+    ] = None,
+) -> None:
+    """One telephone line in real time, with its phone and a box whose serial port an agent can open.
+
+    Without a scenario it is interactive: type `help` for the commands (`call 13800138000`, `lift`, ...).
+
+    **Examples**
+
+    * `cloudseat-sim line`, and in another terminal `cloudseat-agent run --port /dev/pts/N`
+    * `cloudseat-sim line --scenario busy-evening.toml --record evening.wav`
+    """
+    try:
+        with TemporaryDirectory(prefix="cloudseat-line-") as folder:
+            settings = BoardSettings(source, flash or Path(folder) / "flash.bin")
+            run_live_line(settings, scenario, record, lambda text: _out.print(text, markup=False))
+    except SimulatorError as error:
+        _errors.print(f"error: {error}", markup=False)
+        raise typer.Exit(1) from None
 
 
 def _tell(heard: Heard) -> None:

@@ -34,7 +34,7 @@ A scenario is a TOML file. Times are seconds of line time; scripts are lists of 
 """
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path as FilePath
@@ -147,7 +147,17 @@ class ScenarioRun:
         self.second = Phone(self.exchange, "second", knows_call_waiting=False)
         self.far = RemotePhone(self.exchange)
         self._persons: list[Person] = []
-        self._box_verbs = box_verbs or {}
+        self._verbs: dict[str, Verbs] = {
+            "desk": verbs_of(self.phone)
+            | {"pulse": lambda step: self.phone.pulse(step.word), "flash": at_once(self.phone.flash)},
+            "far": verbs_of(self.far) | {"elsewhere": at_once(self.exchange.picked_up_elsewhere)},
+            "second": verbs_of(self.second),
+            "lineman": {
+                "cut": at_once(partial(self.line.cut, True)),
+                "mend": at_once(partial(self.line.cut, False)),
+            },
+            "box": box_verbs or {},
+        }
         self._waiting = len(scenario.call) + len(scenario.script)
         self.exchange.listeners.append(self._tell_persons)
         for call in scenario.call:
@@ -160,6 +170,14 @@ class ScenarioRun:
         """The calls so far, as the exchange saw them."""
         return self.exchange.truths
 
+    def verbs(self, who: str) -> Verbs:
+        """What `who` can do: "desk", "far", "second", "lineman" or "box".
+
+        Raises:
+            KeyError: nobody of that name is here.
+        """
+        return self._verbs[who]
+
     @property
     def is_over(self) -> bool:
         """True when the scenario's time is up, or all scripts are done and all calls have ended."""
@@ -171,29 +189,15 @@ class ScenarioRun:
     def _begin_call(self, plan: CallPlan) -> None:
         if plan.direction == "out":
             self.exchange.destination = Destination(plan.route, plan.reversal, plan.name)
-        self._begin(plan.desk, self._desk_verbs())
-        self._begin(plan.far, verbs_of(self.far) | {"elsewhere": at_once(self.exchange.picked_up_elsewhere)})
+        self._begin(plan.desk, self.verbs("desk"))
+        self._begin(plan.far, self.verbs("far"))
         if plan.direction == "in":
             self.exchange.offer(plan.incoming())
         self._waiting -= 1
 
     def _begin_script(self, plan: ScriptPlan) -> None:
-        verbs: dict[str, Verbs] = {
-            "second": verbs_of(self.second),
-            "lineman": {
-                "cut": at_once(lambda: self.line.cut(True)),
-                "mend": at_once(lambda: self.line.cut(False)),
-            },
-            "box": self._box_verbs,
-        }
-        self._begin(plan.steps, verbs[plan.who])
+        self._begin(plan.steps, self.verbs(plan.who))
         self._waiting -= 1
-
-    def _desk_verbs(self) -> dict[str, Callable[[Step], float]]:
-        return verbs_of(self.phone) | {
-            "pulse": lambda step: self.phone.pulse(step.word),
-            "flash": at_once(self.phone.flash),
-        }
 
     def _begin(self, steps: tuple[Step, ...], verbs: Verbs) -> None:
         person = Person(self.line.agenda, steps, verbs)
