@@ -17,3 +17,6 @@ BLOCK_SAMPLES = 256
 """Samples the firmware handles in one step: 32 ms."""
 
 UINT32_MAX = 0xFFFFFFFF
+
+UPTIME_MAX_MS = (1 << 53) - 1
+"""Greatest `uptime_ms`: a box is up for longer than 2^32 ms (49 days); JSON integers are exact to here."""

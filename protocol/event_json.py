@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocol import cbor
-from protocol.const import PROTOCOL_VERSION, UINT32_MAX
+from protocol.const import PROTOCOL_VERSION, UINT32_MAX, UPTIME_MAX_MS
 from protocol.errors import CborError, MessageError
 from protocol.events import EVENTS, check_event
 from protocol.ids import is_boot, is_source
@@ -108,8 +108,8 @@ def _check_envelope(event: EventRecord) -> None:
         raise MessageError("source")
     if not isinstance(event.boot, str) or not is_boot(event.boot):
         raise MessageError("boot")
-    for number in (event.seq, event.uptime_ms):
-        if type(number) is not int or not 0 <= number <= UINT32_MAX:
+    for number, greatest in ((event.seq, UINT32_MAX), (event.uptime_ms, UPTIME_MAX_MS)):
+        if type(number) is not int or not 0 <= number <= greatest:
             raise MessageError("shape")
     if not isinstance(event.type, str) or not isinstance(event.fields, dict):
         raise MessageError("shape")

@@ -21,25 +21,26 @@ bytes.
 import struct
 
 from protocol import cbor
-from protocol.const import MAX_AUDIO_BYTES, MAX_PAYLOAD, PROTOCOL_VERSION, UINT32_MAX
+from protocol.const import MAX_AUDIO_BYTES, MAX_PAYLOAD, PROTOCOL_VERSION, UINT32_MAX, UPTIME_MAX_MS
 from protocol.errors import CborError, MessageError
 from protocol.ids import is_boot, is_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 MAX_RANGES = 8
 
 _SHAPES = {
-    # kind: (types after the kind)
-    "event": (int, int, str, dict),
-    "health": (dict,),
-    "log": (str, str),
-    "reply": (str, str, str),
-    "journal_ack": (str, list),
-    "command": (str, str, dict),
-    "time": (int,),
+    # kind: what its parts after the kind are, as in _PARTS
+    "event": ("uint32", "ms", "text", "map"),
+    "health": ("map",),
+    "log": ("text", "text"),
+    "reply": ("text", "text", "text"),
+    "journal_ack": ("boot", "ranges"),
+    "command": ("text", "text", "map"),
+    "time": ("ms",),
 }
 
 
@@ -68,9 +69,7 @@ def decode_message(payload: bytes) -> "list[Any]":
         raise MessageError("kind")
     if len(parts) != len(shape) + 1:
         raise MessageError("shape")
-    for part, expected in zip(parts[1:], shape):
-        if not isinstance(part, expected) or isinstance(part, bool):
-            raise MessageError("shape")
+    _check_parts(parts[1:], shape)
     return parts
 
 
@@ -91,14 +90,22 @@ def decode_board_hello(payload: bytes) -> "tuple[str, str, str, int]":
         raise MessageError("source")
     if not isinstance(boot, str) or not is_boot(boot):
         raise MessageError("boot")
-    if not isinstance(firmware, str) or not _is_uint(uptime_ms):
-        raise MessageError("shape")
+    _check_parts((firmware, uptime_ms), ("text", "ms"))
     return source, boot, firmware, uptime_ms
 
 
 def encode_host_hello(agent: str, unix_ms: int, settings: "dict[str, str]", held: "list[list[Any]]") -> bytes:
-    """The host's hello payload. `held` is cut to its first 8 ranges, `settings` must be small."""
-    return encode_message("hello", PROTOCOL_VERSION, agent, unix_ms, settings, held[:MAX_RANGES])
+    """The host's hello payload. Of `held` the first ranges that fit are said, at most 8.
+
+    Raises:
+        MessageError: `long`: the settings alone are too much.
+    """
+    for count in range(min(len(held), MAX_RANGES), 0, -1):
+        try:
+            return encode_message("hello", PROTOCOL_VERSION, agent, unix_ms, settings, held[:count])
+        except MessageError:
+            continue
+    return encode_message("hello", PROTOCOL_VERSION, agent, unix_ms, settings, [])
 
 
 def decode_host_hello(payload: bytes) -> "tuple[str, int, dict[str, str], list[list[Any]]]":
@@ -111,8 +118,7 @@ def decode_host_hello(payload: bytes) -> "tuple[str, int, dict[str, str], list[l
     _, _, agent, unix_ms, settings, held = parts
     if not isinstance(agent, str) or not is_source(agent):
         raise MessageError("source")
-    if not isinstance(unix_ms, int) or not isinstance(settings, dict) or not isinstance(held, list):
-        raise MessageError("shape")
+    _check_parts((unix_ms, settings, held), ("ms", "settings", "held"))
     return agent, unix_ms, settings, held
 
 
@@ -160,5 +166,39 @@ def _decode_hello(payload: bytes) -> "list[Any]":
     return parts
 
 
-def _is_uint(value: "Any") -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= UINT32_MAX
+def _check_parts(parts: "Any", shape: "tuple[str, ...]") -> None:
+    for part, kind in zip(parts, shape):
+        if not _PARTS[kind](part):
+            raise MessageError("shape")
+
+
+def _is_uint(value: "Any", greatest: int = UINT32_MAX) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= greatest
+
+
+def _is_ranges(value: "Any") -> bool:
+    return isinstance(value, list) and all(
+        isinstance(r, list) and len(r) == 2 and _is_range(*r) for r in value
+    )
+
+
+def _is_held(value: "Any") -> bool:
+    return isinstance(value, list) and all(
+        isinstance(r, list) and len(r) == 3 and _PARTS["boot"](r[0]) and _is_range(r[1], r[2]) for r in value
+    )
+
+
+def _is_range(first: "Any", last: "Any") -> bool:
+    return _is_uint(first) and _is_uint(last) and first <= last
+
+
+_PARTS: "dict[str, Callable[[Any], bool]]" = {
+    "uint32": _is_uint,
+    "ms": lambda value: _is_uint(value, UPTIME_MAX_MS),
+    "text": lambda value: isinstance(value, str),
+    "map": lambda value: isinstance(value, dict),
+    "boot": lambda value: isinstance(value, str) and is_boot(value),
+    "ranges": _is_ranges,
+    "held": _is_held,
+    "settings": lambda value: isinstance(value, dict) and all(isinstance(v, str) for v in value.values()),
+}
