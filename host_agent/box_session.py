@@ -2,7 +2,8 @@
 
 Rules:
 - Bytes from a port never raise; what is no message is counted.
-- A box that cannot be understood (another protocol version, a hello out of shape) is not answered, and said once.
+- A box that cannot be understood (another protocol version, a hello out of shape) is not answered, and said
+  once.
 - A journal_ack goes out only for what `acknowledge` was told, i.e. after the spool's commit.
 """
 

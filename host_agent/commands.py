@@ -54,7 +54,7 @@ def judge_command(payload: bytes, cloud_ms: int | None, is_attached: bool) -> Co
     """
     try:
         body = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise MessageError("json") from None
     command_id = body.get("id") if isinstance(body, dict) else None
     if not isinstance(command_id, str) or not 0 < len(command_id) <= MAX_ID:
@@ -97,7 +97,8 @@ class CommandTable:
         self._insert(reply.id, source, expires_ms, reply.result)
 
     def finish(self, command_id: str, result: str) -> str | None:
-        """The box answered; returns the source to reply for, None when there is nothing to answer any more."""
+        """The box answered; returns the source to reply for, None when there is nothing to answer any
+        more."""
         with transaction(self._db):
             row = self._db.execute(
                 "UPDATE command SET result = ? WHERE id = ? AND result IS NULL RETURNING source",
@@ -107,7 +108,9 @@ class CommandTable:
 
     def under_way(self, source: str | None = None) -> list[tuple[str, str, int]]:
         """(id, source, expires_ms) of commands without a reply, of one source or of all."""
-        query = "SELECT id, source, expires_ms FROM command WHERE result IS NULL AND (? IS NULL OR source = ?)"
+        query = (
+            "SELECT id, source, expires_ms FROM command WHERE result IS NULL AND (? IS NULL OR source = ?)"
+        )
         return self._db.execute(query, (source, source)).fetchall()
 
     def prune(self, before_ms: int) -> None:

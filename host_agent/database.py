@@ -1,6 +1,8 @@
-"""The agent's one SQLite file: opened for durability, migrated by `user_version`, refused when it cannot be trusted.
+"""The agent's one SQLite file: opened for durability, migrated by `user_version`, refused when it cannot be
+trusted.
 
-WAL with synchronous FULL: when a transaction has returned, its rows survive a power cut. One connection, one thread.
+WAL with synchronous FULL: when a transaction has returned, its rows survive a power cut. One connection, one
+thread.
 """
 
 import sqlite3
@@ -13,8 +15,8 @@ from host_agent.errors import AgentError
 SCHEMA_VERSION = 1
 
 _SCHEMA = """
--- One row an event, from arrival until its retention ends. It is `waiting` while committed_ms is NULL and leaves
--- that state only when the cloud lists its id on `committed`; nothing else may set committed_ms.
+-- One row an event, from arrival until its retention ends. It is `waiting` while committed_ms is NULL and
+-- leaves that state only when the cloud lists its id on `committed`; nothing else may set committed_ms.
 CREATE TABLE event (
     n            INTEGER PRIMARY KEY AUTOINCREMENT,  -- order of arrival = order of publication
     source       TEXT    NOT NULL,
@@ -85,7 +87,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         raise AgentError(
             "spool.damaged",
             f"The spool {path} is not a readable SQLite file: {error}.",
-            "Move it to a safe place (it may hold events that were not sent) and start again: a new one is made.",
+            "Move it to a safe place (it may hold unsent events) and start again: a new one is made.",
         ) from error
     except AgentError:
         connection.close()
@@ -101,7 +103,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version > SCHEMA_VERSION:
         raise AgentError(
             "spool.newer",
-            f"The spool {path} was written by a newer agent (format {version}, this one reads {SCHEMA_VERSION}).",
+            f"The spool {path} is of a newer agent (format {version}, this one reads {SCHEMA_VERSION}).",
             "Install the newer agent again; nothing was changed.",
         )
     if version == 0:

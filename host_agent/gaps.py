@@ -7,10 +7,10 @@ NOT_RECEIVED = "not_received"
 
 
 class Gap(NamedTuple):
-    """Samples first .. first + count - 1 at 8 kHz are silence because they never arrived."""
+    """`samples` samples from `first` on, at 8 kHz, are silence because they never arrived."""
 
     first: int
-    count: int
+    samples: int
     reason: str
 
 
@@ -35,8 +35,8 @@ def find_gaps(spans: Iterable[tuple[int, int]], samples: int, declared: list[Gap
 def covered_until(next_sample: int, declared: list[Gap]) -> int:
     """How far a recording is settled: what arrived, and the declared gaps that follow on it."""
     for gap in sorted(declared):
-        if gap.first <= next_sample < gap.first + gap.count:
-            next_sample = gap.first + gap.count
+        if gap.first <= next_sample < gap.first + gap.samples:
+            next_sample = gap.first + gap.samples
     return next_sample
 
 
@@ -44,7 +44,7 @@ def _name_hole(start: int, end: int, declared: list[Gap]) -> list[Gap]:
     named: list[Gap] = []
     at = start
     for gap in sorted(declared):
-        first, last = max(at, gap.first), min(end, gap.first + gap.count)
+        first, last = max(at, gap.first), min(end, gap.first + gap.samples)
         if first >= last:
             continue
         if first > at:

@@ -18,14 +18,17 @@ class Identity:
     boot: str
 
 
-def begin_run(path: Path) -> Identity:
+def begin_run(path: Path, enrolled_as: str | None = None) -> Identity:
     """Read the file, count one run on, and have it on disk before any event carries it.
 
-    A file that is absent or fails its CRC gives a new `life`, so that no event id is ever used twice; the agent
-    id is kept if it can still be read.
+    A file that is absent or fails its CRC gives a new `life`, so that no event id is ever used twice; the
+    agent id is kept if it can still be read.
+
+    Args:
+        enrolled_as: the agent id of the credentials, which goes before the file's.
     """
-    stored = _read(path)
-    agent_id, life, count = stored or (secrets.token_hex(6), secrets.randbits(32), 0)
+    agent_id, life, count = _read(path) or (secrets.token_hex(6), secrets.randbits(32), 0)
+    agent_id = enrolled_as or agent_id
     count += 1
     body = {"agent_id": agent_id, "life": life, "count": count}
     write_durably(path, json.dumps({**body, "crc": _crc(body)}).encode())

@@ -1,6 +1,7 @@
 """From A-law frames with holes to one Ogg-Opus stream, 16 kbit/s, sample-exact in length."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -82,7 +83,7 @@ def encode_recording(folder: Path, target: Path, samples: int, declared: list[Ga
             while portion := file.read(1 << 16):
                 digest.update(portion)
                 size += len(portion)
-            _sync(file.fileno())
+            os.fsync(file.fileno())
         new.replace(target)
     except BaseException:
         new.unlink(missing_ok=True)
@@ -90,12 +91,6 @@ def encode_recording(folder: Path, target: Path, samples: int, declared: list[Ga
     sync_folder(target.parent)
     spans = ((first_sample, len(alaw)) for first_sample, alaw in read_recording(folder))
     return Encoded(target, size, digest.hexdigest(), samples, find_gaps(spans, samples, declared))
-
-
-def _sync(descriptor: int) -> None:
-    import os
-
-    os.fsync(descriptor)
 
 
 def _encode(portions: Iterable[bytes], path: Path) -> None:

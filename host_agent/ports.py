@@ -1,7 +1,8 @@
-"""What the core needs of the world (narrow protocols), and what the world tells the core (one queue of inputs).
+"""What the core needs of the world (narrow protocols), and what the world tells the core (one queue of
+inputs).
 
-The core is one thread. Reader threads, paho's thread, the worker and the clock only ever put an input into the
-queue; every output is a call on one of the protocols below, none of which blocks.
+The core is one thread. Reader threads, paho's thread, the worker and the clock only ever put an input into
+the queue; every output is a call on one of the protocols below, none of which blocks.
 """
 
 from collections.abc import Callable
@@ -103,7 +104,8 @@ class JobDone:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The time service grants a step: handle `ports[path]` bytes in all, run what is due at `unix_ms`, answer."""
+    """The time service grants a step: handle `ports[path]` bytes in all, run what is due at `unix_ms`,
+    answer."""
 
     step: int
     unix_ms: int

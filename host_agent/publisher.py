@@ -2,8 +2,10 @@
 
 Rules:
 - Publishing is no proof: an event leaves only through `handle_committed`.
-- On a new connection everything in the window is due again (a broker may have forgotten what it acknowledged).
-- An event not listed for `republish_after_ms` is published again; the wait doubles to MAX_WAIT_MS, with jitter.
+- On a new connection everything in the window is due again (a broker may have forgotten what it
+  acknowledged).
+- An event not listed for `republish_after_ms` is published again; the wait doubles to MAX_WAIT_MS, with
+  jitter.
 """
 
 from collections.abc import Callable

@@ -1,9 +1,11 @@
-"""The table of recordings: what state each is in. Its changes join the transaction of the events they come from."""
+"""The table of recordings: what state each is in. Its changes join the transaction of the events they come
+from."""
 
 import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from host_agent.database import transaction
 from host_agent.gaps import Gap
@@ -105,5 +107,12 @@ class RecordingIndex:
             self._db.execute(query, values)
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[RecordingRow]:
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM recording {where}", values).fetchall()
-        return [RecordingRow(*row[:7], [Gap(*gap) for gap in json.loads(row[7])], *row[8:]) for row in rows]
+        return [
+            _decode_row(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM recording {where}", values)
+        ]
+
+
+def _decode_row(row: tuple[Any, ...]) -> RecordingRow:
+    call, source, boot, box_call, state, started_ms, samples, gaps, size, sha256 = row
+    decoded = [Gap(*gap) for gap in json.loads(gaps)]
+    return RecordingRow(call, source, boot, box_call, state, started_ms, samples, decoded, size, sha256)

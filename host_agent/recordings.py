@@ -188,7 +188,7 @@ def _gap_of(event: EventRecord) -> Gap:
 def _extend(gaps: list[Gap], gap: Gap) -> None:
     """Append, or lengthen the last one: a full disk must not fill the memory."""
     last = gaps[-1] if gaps else None
-    if last is not None and last.reason == gap.reason and last.first + last.count == gap.first:
-        gaps[-1] = Gap(last.first, last.count + gap.count, last.reason)
+    if last is not None and last.reason == gap.reason and last.first + last.samples == gap.first:
+        gaps[-1] = Gap(last.first, last.samples + gap.samples, last.reason)
     else:
         gaps.append(gap)

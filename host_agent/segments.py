@@ -4,8 +4,8 @@ Layout of a file `NNNNN.alaw` (NNNNN = first sample // SEGMENT_SAMPLES), repeate
 
     first_sample u32 | count u16 | CRC-32 u32 of the six bytes before and the samples | count A-law bytes
 
-Frames ascend without overlap; a sample that no frame holds is a gap. A tail that is torn or fails its CRC is cut
-to the last whole frame, so power loss costs at most what the operating system had not written.
+Frames ascend without overlap; a sample that no frame holds is a gap. A tail that is torn or fails its CRC is
+cut to the last whole frame, so power loss costs at most what the operating system had not written.
 """
 
 import struct
@@ -38,7 +38,9 @@ def read_frames(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     while len(head := file.read(_OVERHEAD)) == _OVERHEAD:
         first_sample, count = _HEAD.unpack_from(head)
         alaw = file.read(count)
-        if len(alaw) != count or _CRC.unpack_from(head, _HEAD.size)[0] != crc32(alaw, crc32(head[: _HEAD.size])):
+        if len(alaw) != count or _CRC.unpack_from(head, _HEAD.size)[0] != crc32(
+            alaw, crc32(head[: _HEAD.size])
+        ):
             return
         yield first_sample, alaw
 

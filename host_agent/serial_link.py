@@ -1,8 +1,10 @@
-"""Serial ports of boxes: which ports are boxes, how to open one without resetting its board, reading and writing it.
+"""Serial ports of boxes: which ports are boxes, how to open one without resetting its board, reading and
+writing it.
 
-DTR and RTS are set before the port is opened, by VID and PID: on boards with a USB-to-serial bridge they pull the
-chip's EN and IO0 (Espressif "boot mode selection"), so a wrong level resets the box in the middle of a call; on
-native USB the device does not send before DTR is up (USB CDC 1.2, PSTN subclass 6.3.12). A board is opened once.
+DTR and RTS are set before the port is opened, by VID and PID: on boards with a USB-to-serial bridge they pull
+the chip's EN and IO0 (Espressif "boot mode selection"), so a wrong level resets the box in the middle of a
+call; on native USB the device does not send before DTR is up (USB CDC 1.2, PSTN subclass 6.3.12). A board is
+opened once.
 """
 
 import queue
@@ -79,7 +81,12 @@ def open_device(path: str, bridge: BridgeKind) -> Any:
 
 def _explain(path: str, error: Exception) -> AgentError:
     text = str(error)
-    if "lock" in text or "Resource busy" in text or "Access is denied" in text or "PermissionError(13" in text:
+    if (
+        "lock" in text
+        or "Resource busy" in text
+        or "Access is denied" in text
+        or "PermissionError(13" in text
+    ):
         if "Permission denied" in text:
             remedy = "Add this user to the group `dialout` (Linux), sign in again and start the agent again."
             return AgentError("port.forbidden", f"This user may not open {path}.", remedy)
@@ -89,8 +96,12 @@ def _explain(path: str, error: Exception) -> AgentError:
         remedy = "Add this user to the group `dialout` (Linux), sign in again and start the agent again."
         return AgentError("port.forbidden", f"This user may not open {path}.", remedy)
     if "No such file" in text or "FileNotFoundError" in text:
-        return AgentError("port.missing", f"There is no port {path}.", "Plug the box in, or name another port.")
-    return AgentError("port.unusable", f"{path} cannot be opened: {text}.", "Unplug the box and plug it in again.")
+        return AgentError(
+            "port.missing", f"There is no port {path}.", "Plug the box in, or name another port."
+        )
+    return AgentError(
+        "port.unusable", f"{path} cannot be opened: {text}.", "Unplug the box and plug it in again."
+    )
 
 
 class SerialLink:

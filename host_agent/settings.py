@@ -1,4 +1,5 @@
-"""The agent's settings: environment variables `CLOUDSEAT_AGENT_*`; the flags of `cloudseat-agent run` go before them."""
+"""The agent's settings: environment variables `CLOUDSEAT_AGENT_*`; the flags of `cloudseat-agent run` go
+before them."""
 
 import sys
 from pathlib import Path

@@ -1,14 +1,16 @@
 """The spool: the desk's durability boundary.
 
 Rules:
-- What `add` returned is on the disk; only then may the box or anybody be told so.
+- What a transaction around `store` returned from is on the disk; only then may the box or anybody be told so.
 - An event waits until the cloud lists its exact id as committed; publishing it changes nothing here.
-- A repeated event keeps its first row, and so its first `at`. The same id with other content is refused and kept.
+- A repeated event keeps its first row, and so its first `at`. The same id with other content is refused and
+  kept.
 """
 
+import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from host_agent.database import transaction
 from protocol.errors import MessageError
@@ -17,6 +19,8 @@ from protocol.events import check_event
 
 Range = tuple[str, int, int]
 """(boot, first, last): sequence numbers of one source, both ends included."""
+
+STORED, REPEATED = "stored", "repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +32,6 @@ class Waiting:
     boot: str
     seq: int
     payload: bytes
-
-
-@dataclass(slots=True)
-class Added:
-    """What became of a batch. All of it may be acknowledged: it is stored, was stored before, or was refused and
-    kept aside, and sending it again would change nothing."""
-
-    stored: list[EventRecord] = field(default_factory=list)
-    repeated: list[EventRecord] = field(default_factory=list)
-    refused: list[tuple[EventRecord, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,52 +48,48 @@ class Spool:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def add(self, events: Iterable[EventRecord], now_ms: int) -> Added:
-        """Store a batch in one durable transaction.
+    def store(self, event: EventRecord, now_ms: int) -> str:
+        """Store one event; durable when the transaction around it has returned.
 
+        Returns:
+            STORED, REPEATED (it was here already), or why it was refused: `conflict` (its id has another
+            content) or as `check_event`. All three may be acknowledged: sending it again would change
+            nothing.
         Raises:
-            AgentError: `spool.full`; nothing of the batch was stored.
+            AgentError: `spool.full`.
         """
-        added = Added()
         with transaction(self._db):
-            for event in events:
-                self._add_one(event, now_ms, added)
-        return added
-
-    def _add_one(self, event: EventRecord, now_ms: int, added: Added) -> None:
-        try:
-            check_event(event.type, event.fields)
-            payload = encode_event(event).decode()
-        except MessageError as error:
-            self._refuse(event, error.reason, now_ms, added)
-            return
-        digest = event.payload_hash()
-        cursor = self._db.execute(
-            "INSERT INTO event (source, boot, seq, type, digest, payload, stored_ms) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (source, boot, seq) DO NOTHING",
-            (*event.key, event.type, digest, payload, now_ms),
-        )
-        if cursor.rowcount == 1:
-            added.stored.append(event)
-        elif self._digest(event) == digest:
-            added.repeated.append(event)
-        else:
-            self._refuse(event, "conflict", now_ms, added)
+            try:
+                check_event(event.type, event.fields)
+                payload = encode_event(event).decode()
+            except MessageError as error:
+                return self._refuse(event, error.reason, now_ms)
+            digest = event.payload_hash()
+            cursor = self._db.execute(
+                "INSERT INTO event (source, boot, seq, type, digest, payload, stored_ms)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, boot, seq) DO NOTHING",
+                (*event.key, event.type, digest, payload, now_ms),
+            )
+            if cursor.rowcount == 1:
+                return STORED
+            return REPEATED if self._digest(event) == digest else self._refuse(event, "conflict", now_ms)
 
     def _digest(self, event: EventRecord) -> str:
         query = "SELECT digest FROM event WHERE source = ? AND boot = ? AND seq = ?"
         return str(self._db.execute(query, event.key).fetchone()[0])
 
-    def _refuse(self, event: EventRecord, reason: str, now_ms: int, added: Added) -> None:
+    def _refuse(self, event: EventRecord, reason: str, now_ms: int) -> str:
         said = repr((event.uptime_ms, event.type, event.fields))
+        digest = hashlib.sha256(said.encode()).hexdigest()
         self._db.execute(
             "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*event.key, event.payload_hash(), reason, said, now_ms),
+            (*event.key, digest, reason, said, now_ms),
         )
-        added.refused.append((event, reason))
+        return reason
 
     def mark_committed(self, source: str, ranges: Sequence[Range], now_ms: int) -> list[int]:
-        """The cloud has these events of `source` in its database; returns the `n` of those that were waiting."""
+        """The cloud has these events of `source` in its database; returns the `n` of those that were
+        waiting."""
         left: list[int] = []
         with transaction(self._db):
             for boot, first, last in ranges:
@@ -114,7 +104,8 @@ class Spool:
     def waiting(self, after_n: int, limit: int) -> list[Waiting]:
         """The oldest waiting events behind `after_n`, in order."""
         rows = self._db.execute(
-            "SELECT n, source, boot, seq, payload FROM event WHERE committed_ms IS NULL AND n > ? ORDER BY n LIMIT ?",
+            "SELECT n, source, boot, seq, payload FROM event WHERE committed_ms IS NULL AND n > ?"
+            " ORDER BY n LIMIT ?",
             (after_n, limit),
         )
         return [Waiting(n, source, boot, seq, payload.encode()) for n, source, boot, seq, payload in rows]
@@ -128,8 +119,8 @@ class Spool:
         """What is stored of one boot of one source, as ascending (first, last)."""
         rows = self._db.execute(
             "SELECT min(seq), max(seq) FROM"
-            " (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS run FROM event WHERE source = ? AND boot = ?)"
-            " GROUP BY run ORDER BY run",
+            " (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS run"
+            " FROM event WHERE source = ? AND boot = ?) GROUP BY run ORDER BY run",
             (source, boot),
         )
         return [(first, last) for first, last in rows]
@@ -142,6 +133,7 @@ class Spool:
         """Drop at most `limit` events committed before `before_ms` (UTC); waiting ones are never touched."""
         with transaction(self._db):
             cursor = self._db.execute(
-                "DELETE FROM event WHERE n IN (SELECT n FROM event WHERE committed_ms < ? LIMIT ?)", (before_ms, limit)
+                "DELETE FROM event WHERE n IN (SELECT n FROM event WHERE committed_ms < ? LIMIT ?)",
+                (before_ms, limit),
             )
         return cursor.rowcount

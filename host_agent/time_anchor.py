@@ -1,10 +1,12 @@
 """From a source's uptime to UTC, and how far that can be trusted.
 
 Rules:
-- One anchor per boot of a source and run of the agent: the first instant at which both uptime and UTC were known.
-- With a known offset to the cloud the anchor is in cloud time and its events are `synced`; a later jump of the
-  PC's clock cannot touch them.
-- Without one it is in the PC's time: `unsynced`, and `stepped` from the moment the PC's clock was seen to jump.
+- One anchor per boot of a source and run of the agent: the first instant at which both uptime and UTC were
+  known.
+- With a known offset to the cloud the anchor is in cloud time and its events are `synced`; a later jump of
+  the PC's clock cannot touch them.
+- Without one it is in the PC's time: `unsynced`, and `stepped` from the moment the PC's clock was seen to
+  jump.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from host_agent.ports import Instant
 STEP_MS = 1_000
 """A jump of the PC's clock against its own elapsed time from which on it is a step and not drift."""
 MIN_OFFSET_MS = 250
-"""An offset to the cloud no larger than this, or than half its round trip, is the measurement's own error: zero."""
+"""An offset to the cloud no larger than this, or than half its round trip, is the measurement's own error:
+zero."""
 
 
 def format_utc(unix_ms: int) -> str:

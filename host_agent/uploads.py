@@ -81,6 +81,11 @@ class UploadQueue:
             self._under_way = None
 
     @property
+    def is_busy(self) -> bool:
+        """One is under way."""
+        return self._under_way is not None
+
+    @property
     def pending(self) -> int:
         """How many are not verified yet."""
         return len(self._jobs)
@@ -100,7 +105,9 @@ class CloudAccess:
     token: str
 
 
-def upload_recording(job: UploadJob, access: CloudAccess, throttle: Callable[[int], None] = lambda _: None) -> None:
+def upload_recording(
+    job: UploadJob, access: CloudAccess, throttle: Callable[[int], None] = lambda _: None
+) -> None:
     """Send one recording and return only when the cloud proved that it has these bytes.
 
     Up to PART_BYTES one PUT, above that in parts; every request is idempotent, so all of it may be repeated.
@@ -114,9 +121,15 @@ def upload_recording(job: UploadJob, access: CloudAccess, throttle: Callable[[in
 
     headers = {"Authorization": f"Bearer {access.token}"}
     try:
-        with httpx.Client(base_url=f"{access.url}/api/v1/recordings/", headers=headers, timeout=TIMEOUT_S) as client:
+        with httpx.Client(
+            base_url=f"{access.url}/api/v1/recordings/", headers=headers, timeout=TIMEOUT_S
+        ) as client:
             _check_file(job)
-            body = _send_parts(client, job, throttle) if job.bytes > PART_BYTES else _send_whole(client, job, throttle)
+            body = (
+                _send_parts(client, job, throttle)
+                if job.bytes > PART_BYTES
+                else _send_whole(client, job, throttle)
+            )
     except httpx.HTTPError as error:
         raise AgentError(
             "upload.unreachable",

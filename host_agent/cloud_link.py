@@ -1,0 +1,115 @@
+"""The cloud by HTTP, off the core's thread: enrolment until it succeeds, and the time.
+
+Each is a job of the worker; failure is told once a reason and tried again after a back-off.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from host_agent.credentials import Credentials, fetch_cloud_ms
+from host_agent.errors import AgentError
+from host_agent.ports import Clock, Instant, JobDone, Worker
+from host_agent.time_anchor import CloudOffset
+
+ENROL, TIME = "enrol", "time"
+TIME_EVERY_MS = 600_000
+FIRST_WAIT_MS = 2_000
+MAX_WAIT_MS = 120_000
+
+log = structlog.get_logger()
+
+
+class CloudLink:
+    """Keeps the offset to cloud time, and gets credentials where there are none.
+
+    Args:
+        claim: asks the cloud for credentials; None when there are some, or no claim code.
+
+    Attributes:
+        has_tried_time: the cloud's time was asked for once, with success or not.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        offset: CloudOffset,
+        clock: Clock,
+        worker: Worker,
+        claim: Callable[[], Credentials] | None,
+    ) -> None:
+        self._url = url
+        self._offset = offset
+        self._clock = clock
+        self._worker = worker
+        self._claim = claim
+        self._due_ms = {ENROL: 0, TIME: 0}
+        self._failures = {ENROL: 0, TIME: 0}
+        self._told = {ENROL: "", TIME: ""}
+        self._under_way: set[str] = set()
+        self.has_tried_time = False
+
+    def advance(self, now: Instant) -> None:
+        """Start what is due."""
+        if self._claim is not None and self._is_due(ENROL, now):
+            self._submit(ENROL, self._claim)
+        if self._is_due(TIME, now):
+            self._submit(TIME, lambda: measure_offset(self._url, self._clock))
+
+    def ask_time_now(self, now: Instant) -> None:
+        """The PC's clock jumped: the offset is void."""
+        self._offset.forget()
+        self._due_ms[TIME] = now.elapsed_ms
+
+    def handle_done(self, done: JobDone, now: Instant) -> Credentials | None:
+        """A job came back; credentials when it was the enrolment."""
+        self._under_way.discard(done.name)
+        self.has_tried_time = self.has_tried_time or done.name == TIME
+        if done.error is not None:
+            self._handle_failed(done, now)
+            return None
+        self._failures[done.name] = 0
+        self._told[done.name] = ""
+        if done.name == TIME:
+            cloud_ms, sent_ms, received_ms = done.result
+            self._offset.learn(cloud_ms, sent_ms, received_ms)
+            self._due_ms[TIME] = now.elapsed_ms + TIME_EVERY_MS
+            return None
+        self._claim = None
+        credentials: Credentials = done.result
+        return credentials
+
+    def next_due_ms(self) -> int | None:
+        """When `advance` has something to start, elapsed ms."""
+        names = [TIME] if self._claim is None else [TIME, ENROL]
+        return min((self._due_ms[name] for name in names if name not in self._under_way), default=None)
+
+    def _handle_failed(self, done: JobDone, now: Instant) -> None:
+        error = done.error
+        code = error.code if isinstance(error, AgentError) else f"{done.name}.failed"
+        if code != self._told[done.name]:
+            self._told[done.name] = code
+            log.error(code, problem=str(error))
+        if code == "enrol.refused":
+            self._claim = None  # a spent or wrong code does not become right
+        wait_ms = min(FIRST_WAIT_MS << min(self._failures[done.name], 16), MAX_WAIT_MS)
+        self._failures[done.name] += 1
+        self._due_ms[done.name] = now.elapsed_ms + wait_ms
+
+    def _is_due(self, name: str, now: Instant) -> bool:
+        return name not in self._under_way and self._due_ms[name] <= now.elapsed_ms
+
+    def _submit(self, name: str, job: Callable[[], object]) -> None:
+        self._under_way.add(name)
+        self._worker.submit(name, name, job)
+
+
+def measure_offset(url: str, clock: Clock) -> tuple[int, int, int]:
+    """(cloud's time, PC's time when asked, PC's time when answered), all UTC ms.
+
+    Raises:
+        AgentError: `cloud.unreachable`.
+    """
+    sent_ms = clock.now().unix_ms
+    cloud_ms = fetch_cloud_ms(url)
+    return cloud_ms, sent_ms, clock.now().unix_ms

@@ -1,0 +1,185 @@
+"""Everything a box says, sorted: hellos are answered, events stamped and collected, audio written, the rest
+passed on.
+
+Rules:
+- An event gets its `at` here, once, from the anchor of its boot; the spool keeps the first.
+- A hello may set its boot's anchor anew until an event has used it (an old hello may have lain in a buffer).
+- The journal is acknowledged after the commit: that is what `then` of the intake is for.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from host_agent.box_session import (
+    AudioSaid,
+    BoxRefused,
+    BoxSession,
+    EventSaid,
+    HealthSaid,
+    HelloSaid,
+    LogSaid,
+    ReplySaid,
+    Said,
+    SessionEnded,
+)
+from host_agent.boxes import Boxes
+from host_agent.bridge import Bridge
+from host_agent.intake import Intake
+from host_agent.ports import Instant
+from host_agent.recordings import Recordings
+from host_agent.spool import Spool
+from host_agent.time_anchor import CloudOffset, TimeAnchor
+from protocol.event_json import EventRecord
+
+MAX_HELD = 4
+"""Ranges of held events told to a box: what its journal need not send again. More would not fit a frame."""
+
+log = structlog.get_logger()
+
+_REFUSALS = {
+    "version": "The box speaks another protocol version: update the agent, or flash the box.",
+    "noise": "No box speaks on this port: check the cable and that the box runs CloudSeat firmware.",
+}
+
+
+class Reception:
+    """What boxes say, and what becomes of it.
+
+    Attributes:
+        announce: told (source, port) of each box that is attached anew.
+    """
+
+    def __init__(
+        self,
+        agent_id: str,
+        boxes: Boxes,
+        spool: Spool,
+        intake: Intake,
+        recordings: Recordings,
+        bridge: Bridge,
+        offset: CloudOffset,
+        announce: Callable[[str, str], None],
+    ) -> None:
+        self._agent_id = agent_id
+        self._boxes = boxes
+        self._spool = spool
+        self._intake = intake
+        self._recordings = recordings
+        self._bridge = bridge
+        self._offset = offset
+        self._announce = announce
+        self._anchors: dict[tuple[str, str], TimeAnchor] = {}
+        self._used: set[tuple[str, str]] = set()
+        self.replies: list[tuple[str, ReplySaid]] = []
+
+    def handle(self, path: str, said: Said, now: Instant) -> None:
+        """One thing the box on `path` says."""
+        session = self._boxes.session(path)
+        if session is not None:
+            _HANDLERS[type(said)](self, session, said, now)
+
+    def handle_detached(self, source: str, reason: str, now: Instant) -> None:
+        """A box is gone."""
+        self._boxes.detach(source)
+        self._intake.state("box_detached", {"box": source, "reason": reason}, now)
+        self._bridge.tell_box(source, "offline", "", now)
+        log.warning("agent.box_detached", source=source, reason=reason)
+
+    def mark_stepped(self) -> None:
+        """The PC's clock jumped."""
+        for anchor in self._anchors.values():
+            anchor.mark_stepped()
+
+    def take_replies(self) -> list[tuple[str, ReplySaid]]:
+        """Replies to commands since the last call, with their source."""
+        replies, self.replies = self.replies, []
+        return replies
+
+    def _hear_hello(self, session: BoxSession, said: HelloSaid, now: Instant) -> None:
+        is_new = self._boxes.attach(said, session.path)
+        if is_new is None:
+            log.error(
+                "box.double",
+                source=said.source,
+                port=session.path,
+                other=self._boxes.attached[said.source],
+                remedy="Two boxes have the same id: flash one of them again with its identity erased.",
+            )
+            return
+        boot = (said.source, said.boot)
+        if boot not in self._used:
+            self._anchors[boot] = TimeAnchor.set(said.uptime_ms, now, self._offset)
+        held = [[said.boot, first, last] for first, last in self._spool.held(*boot)[:MAX_HELD]]
+        session.answer_hello(self._agent_id, self._offset.cloud_ms(now) or now.unix_ms, {}, held)
+        self._recordings.handle_boot(*boot)
+        if is_new:
+            fields = {"box": said.source, "port": session.path[:128], "firmware": said.firmware[:128]}
+            self._intake.state("box_attached", fields, now)
+            self._bridge.tell_box(said.source, "online", said.firmware, now)
+            self._announce(said.source, session.path)
+
+    def _hear_end(self, session: BoxSession, said: SessionEnded, now: Instant) -> None:
+        self._boxes.handle_session_ended(said, session.path, now)
+
+    def _hear_event(self, session: BoxSession, said: EventSaid, now: Instant) -> None:
+        boot = (session.source, session.boot)
+        anchor = self._anchors[boot]
+        self._used.add(boot)
+        event = EventRecord(
+            source=session.source,
+            boot=session.boot,
+            seq=said.seq,
+            uptime_ms=said.uptime_ms,
+            type=said.type,
+            fields=said.fields,
+            at=anchor.at(said.uptime_ms),
+            clock=anchor.clock,
+        )
+
+        def change() -> None:
+            self._recordings.index_event(event, now.unix_ms)
+
+        def then(is_new: bool) -> None:
+            session.acknowledge(event.boot, event.seq)
+            if is_new:
+                self._recordings.handle_event(event, now.elapsed_ms)
+
+        self._intake.add(event, change, then)
+
+    def _hear_audio(self, session: BoxSession, said: AudioSaid, now: Instant) -> None:
+        self._recordings.handle_audio(
+            session.source,
+            session.boot,
+            said.call,
+            said.first_sample,
+            said.alaw,
+            now.unix_ms,
+            now.elapsed_ms,
+        )
+
+    def _hear_health(self, session: BoxSession, said: HealthSaid, now: Instant) -> None:
+        self._bridge.tell_health(session.source, said.numbers, now)
+
+    def _hear_log(self, session: BoxSession, said: LogSaid, now: Instant) -> None:
+        log.info("box.said", source=session.source, level=said.level, text=said.text)
+
+    def _hear_reply(self, session: BoxSession, said: ReplySaid, now: Instant) -> None:
+        self.replies.append((session.source, said))
+
+    def _hear_refused(self, session: BoxSession, said: BoxRefused, now: Instant) -> None:
+        remedy = _REFUSALS.get(said.reason, "Its hello is out of shape: flash the box again.")
+        log.error("box.refused", port=session.path, reason=said.reason, remedy=remedy)
+
+
+_HANDLERS: dict[type[Said], Callable[[Reception, BoxSession, Any, Instant], None]] = {
+    HelloSaid: Reception._hear_hello,
+    SessionEnded: Reception._hear_end,
+    EventSaid: Reception._hear_event,
+    AudioSaid: Reception._hear_audio,
+    HealthSaid: Reception._hear_health,
+    LogSaid: Reception._hear_log,
+    ReplySaid: Reception._hear_reply,
+    BoxRefused: Reception._hear_refused,
+}

@@ -1,0 +1,166 @@
+"""What happens to a recording after its last sample: encoded, stored, uploaded, verified, and at last
+deleted.
+
+    writing --complete--> encode (worker) --> local --> upload (worker) --> verified --retention or low
+    disk--> expired
+       `-- not one sample arrived --> lost          ^------ back-off -------'
+
+Each arrow that a person may ask about is an agent event, stored in the same transaction as the new state.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from host_agent.errors import AgentError
+from host_agent.intake import Intake
+from host_agent.opus import Encoded, encode_recording
+from host_agent.ports import Instant, JobDone, Worker
+from host_agent.recording_index import RecordingIndex, RecordingRow
+from host_agent.recordings import Complete, Recordings
+from host_agent.uploads import CloudAccess, UploadJob, UploadQueue, upload_recording
+from protocol.events import MAX_RANGES
+
+ENCODE, UPLOAD = "encode", "upload"
+ENCODE_RETRY_MS = 30_000
+
+log = structlog.get_logger()
+
+
+class RecordingFlow:
+    """Moves recordings along. The core's thread owns it; jobs run in the worker."""
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        index: RecordingIndex,
+        intake: Intake,
+        worker: Worker,
+        queue: UploadQueue,
+        throttle: Callable[[int], None],
+    ) -> None:
+        self.access: CloudAccess | None = None
+        self._recordings = recordings
+        self._index = index
+        self._intake = intake
+        self._worker = worker
+        self._queue = queue
+        self._throttle = throttle
+        self._failed: dict[str, tuple[int, Complete]] = {}
+        self._encoding: dict[str, Complete] = {}
+        for row in index.in_state("local", limit=1_000_000):
+            self._enqueue(row)
+
+    @property
+    def unverified(self) -> int:
+        """Recordings that are not yet in the cloud, whatever they wait for."""
+        return self._index.count("writing", "local")
+
+    @property
+    def is_busy(self) -> bool:
+        """A job is under way."""
+        return bool(self._encoding) or self._queue.is_busy
+
+    @property
+    def queue(self) -> UploadQueue:
+        """What waits for upload."""
+        return self._queue
+
+    def advance(self, now: Instant, may_upload: bool) -> None:
+        """Start the jobs that are due."""
+        for complete in self._recordings.take_complete(now.elapsed_ms):
+            self._begin_encoding(complete, now)
+        for call, (due_ms, complete) in list(self._failed.items()):
+            if due_ms <= now.elapsed_ms:
+                del self._failed[call]
+                self._begin_encoding(complete, now)
+        if may_upload and self.access is not None and (job := self._queue.take(now.elapsed_ms)):
+            access, throttle = self.access, self._throttle
+            self._worker.submit(UPLOAD, job.call, lambda: upload_recording(job, access, throttle))
+
+    def _begin_encoding(self, complete: Complete, now: Instant) -> None:
+        target = self._recordings.stored_path(complete.call)
+        if not complete.samples or not any(complete.folder.glob("*.alaw")):
+            reason = complete.declared[0].reason if complete.declared else "no_audio"
+            fields = {"call": complete.call, "reason": reason}
+            self._intake.state("recording_lost", fields, now, lambda: self._index.lose(complete.call))
+            self._recordings.drop_audio(complete.call)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._encoding[complete.call] = complete
+        self._worker.submit(
+            ENCODE,
+            complete.call,
+            lambda: encode_recording(complete.folder, target, complete.samples, complete.declared),
+        )
+
+    def handle_encoded(self, done: JobDone, now: Instant) -> None:
+        """A file is ready, or there was no room for it."""
+        complete = self._encoding.pop(done.key)
+        if done.error is not None:
+            self._retry_encoding(complete, done.error, now)
+            return
+        encoded = done.result
+        call = done.key
+        fields: dict[str, Any] = {"call": call, "samples": encoded.samples}
+        if encoded.gaps:
+            fields["gaps"] = [[gap.first, gap.samples] for gap in encoded.gaps[:MAX_RANGES]]
+        self._intake.state("recording_stored", fields, now, lambda: self._store(call, encoded))
+        self._intake.flush(now)
+        row = self._index.get(call)
+        if row is not None and row.state == "local":
+            self._recordings.drop_audio(call)
+            self._enqueue(row)
+
+    def _retry_encoding(self, complete: Complete, error: Exception, now: Instant) -> None:
+        log.error(
+            "recording.not_encoded",
+            call=complete.call,
+            problem=str(error),
+            remedy="The audio is kept and encoded again; free some space on the disk if it is full.",
+        )
+        self._failed[complete.call] = (now.elapsed_ms + ENCODE_RETRY_MS, complete)
+
+    def _store(self, call: str, encoded: Encoded) -> None:
+        self._index.store(call, encoded.samples, encoded.gaps, encoded.bytes, encoded.sha256)
+
+    def handle_uploaded(self, done: JobDone, now: Instant) -> None:
+        """The cloud proved that it has the file, or the upload failed."""
+        row = self._index.get(done.key)
+        if done.error is None and row is not None:
+            fields = {"call": row.call, "sha256": row.sha256, "bytes": row.bytes}
+            self._intake.state(
+                "recording_uploaded", fields, now, lambda: self._index.verify(row.call, now.unix_ms)
+            )
+            self._queue.handle_done(row.call)
+            return
+        error = done.error
+        code = error.code if isinstance(error, AgentError) else "upload.failed"
+        log.warning(code, call=done.key, problem=str(error))
+        if code == "upload.file_changed":
+            fields = {"call": done.key, "reason": "file_changed"}
+            self._intake.state("recording_lost", fields, now, lambda: self._index.lose(done.key))
+            self._queue.drop(done.key)
+            return
+        self._queue.handle_failed(now.elapsed_ms)
+
+    def expire(self, rows: list[RecordingRow]) -> int:
+        """Delete the local files of verified recordings; returns the bytes that became free."""
+        freed = 0
+        for row in rows:
+            self._index.expire(row.call)
+            path = self._recordings.stored_path(row.call)
+            path.unlink(missing_ok=True)
+            freed += row.bytes or 0
+        return freed
+
+    def next_due_ms(self) -> int | None:
+        """When `advance` has something to start, elapsed ms."""
+        uploads_ms = self._queue.next_due_ms() if self.access else None
+        dues = [self._recordings.next_due_ms(), uploads_ms, *(due_ms for due_ms, _ in self._failed.values())]
+        return min((due_ms for due_ms in dues if due_ms is not None), default=None)
+
+    def _enqueue(self, row: RecordingRow) -> None:
+        path = self._recordings.stored_path(row.call)
+        self._queue.add(UploadJob(row.call, path, row.sha256 or "", row.bytes or 0, row.samples or 0))

@@ -1,0 +1,156 @@
+"""The core's thread: takes inputs from the queue and gives them to the core, in wall time or in stepped
+time."""
+
+import queue
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from host_agent.clock import SystemClock
+from host_agent.core import Core
+from host_agent.errors import AgentError
+from host_agent.ports import Awaited, Granted, Input, Instant, StopAsked
+from host_agent.stepped_clock import SteppedClock, TimeClient
+
+MAX_BATCH = 256
+"""Inputs handled before one commit."""
+MAX_INPUTS = 10_000
+"""Inputs in the queue; whoever puts more waits."""
+STALL_S = 1.0
+"""Wall time without progress after which a stepped wait says that it needs stepped time to pass."""
+
+log = structlog.get_logger()
+
+
+class Inputs:
+    """The bounded queue into the core."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[Input] = queue.Queue(MAX_INPUTS)
+
+    def put(self, item: Input) -> None:
+        """From any thread but the core's; waits while the queue is full."""
+        self._queue.put(item)
+
+    def get(self, timeout_s: float | None) -> Input | None:
+        """The next input, None after `timeout_s`."""
+        try:
+            return self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+
+class Supervisor:
+    """Keeps one bad input from ending the agent: it is logged, counted, and the next one is handled."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def run(self, step: Callable[..., None], *args: Any) -> None:
+        try:
+            step(*args)
+        except AgentError as error:
+            self.failures += 1
+            log.error(error.code, problem=error.problem, remedy=error.remedy)
+        except Exception:  # the supervisor of the core's thread
+            self.failures += 1
+            log.exception("core.failed", step=step.__name__, remedy="Please report this with the log.")
+
+
+def run_in_wall_time(core: Core, inputs: Inputs, clock: SystemClock, supervisor: Supervisor) -> str:
+    """Until a StopAsked; returns its reason."""
+    now = clock.now()
+    supervisor.run(core.tick, now)
+    while True:
+        wait_ms = core.next_due_ms(now) - now.elapsed_ms
+        item = inputs.get(max(1, wait_ms) / 1000)
+        now = clock.now()
+        for _ in range(MAX_BATCH):
+            if item is None:
+                break
+            if isinstance(item, StopAsked):
+                supervisor.run(core.close, now)
+                return item.reason
+            supervisor.run(core.handle, item, now)
+            item = inputs.get(0)
+        supervisor.run(core.flush, now)
+        supervisor.run(core.tick, now)
+
+
+class SteppedRun:
+    """Stepped time: a grant is answered when its bytes are handled and what is due is done."""
+
+    def __init__(
+        self, core: Core, inputs: Inputs, clock: SteppedClock, client: TimeClient, supervisor: Supervisor
+    ) -> None:
+        self._core = core
+        self._inputs = inputs
+        self._clock = clock
+        self._client = client
+        self._supervisor = supervisor
+        self._awaited: Awaited | None = None
+        self._progress: tuple[int, int] = (0, 0)
+        self._stalled_at = 0.0
+
+    def run(self) -> str:
+        """Until a StopAsked; returns its reason."""
+        while True:
+            item = self._inputs.get(None if self._awaited is None else STALL_S / 4)
+            if isinstance(item, StopAsked):
+                self._supervisor.run(self._core.close, self._clock.now())
+                return item.reason
+            if isinstance(item, Granted):
+                self._take_step(item)
+            elif isinstance(item, Awaited):
+                self._awaited = item
+                self._stalled_at = time.monotonic() + STALL_S
+                self._supervisor.run(self._core.tick, self._clock.now())
+            elif item is not None:
+                self._handle(item, self._clock.now())
+            if self._awaited is not None:
+                self._answer_wait(self._awaited)
+
+    def _take_step(self, grant: Granted) -> None:
+        self._clock.set(grant.unix_ms)
+        now = self._clock.now()
+        self._supervisor.run(self._core.parts.cloud.advance, now)
+        while not (self._core.parts.cloud.has_tried_time and self._has_read(grant)):
+            item = self._inputs.get(None)
+            if isinstance(item, StopAsked):
+                self._inputs.put(item)
+                return
+            if item is not None:
+                self._supervisor.run(self._core.handle, item, now)
+        self._supervisor.run(self._core.flush, now)
+        self._supervisor.run(self._core.tick, now)
+        self._client.answer_step(grant.step, self._core.parts.boxes.written())
+
+    def _has_read(self, grant: Granted) -> bool:
+        """The bytes of the grant are handled; a port that was lost meanwhile is not waited for."""
+        received = self._core.parts.boxes.received()
+        return all(received.get(path, count) >= count for path, count in grant.ports.items())
+
+    def _handle(self, item: Input, now: Instant) -> None:
+        self._supervisor.run(self._core.handle, item, now)
+        self._supervisor.run(self._core.flush, now)
+        if self._awaited is not None:
+            self._supervisor.run(self._core.tick, now)
+
+    def _answer_wait(self, awaited: Awaited) -> None:
+        parts = self._core.parts
+        uncommitted = parts.spool.backlog().count
+        unverified = parts.flow.unverified if awaited.what == "uploaded" else 0
+        if uncommitted == 0 and unverified == 0:
+            self._awaited = None
+            self._client.answer_wait(awaited.wait, None)
+            return
+        progress = (uncommitted, unverified)
+        if progress != self._progress:
+            self._progress = progress
+            self._stalled_at = time.monotonic() + STALL_S
+        needs_time = uncommitted == 0 and not parts.flow.is_busy
+        if needs_time or time.monotonic() >= self._stalled_at:
+            self._awaited = None
+            self._client.answer_wait(awaited.wait, self._core.needs_ms(self._clock.now()))
