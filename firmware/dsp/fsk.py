@@ -18,24 +18,37 @@ except ImportError:  # CPython
 from array import array
 
 RING = 512  # samples of prefix sums
-ROW = 9  # 16-bit words
+ENTRY = 5  # 16-bit words of a ring entry
+ROW = 10  # 16-bit words of a row
 MAX_ROWS = 64  # a call of track_bits
 BIT_PERIOD = 436907  # 8000 / 1200 samples, 16.16
 
 # Words of the tracker's state (32 bits each, never negative).
-TIME, PERIOD, LAST_BIT, LEVEL_MARK, LEVEL_SPACE, STARTS, MIDDLES = 0, 1, 2, 3, 4, 5, 9
+TIME, PERIOD, LAST_BIT, LEVEL_MARK, LEVEL_SPACE, STARTS, MIDDLES, LOUDNESS, LOUD, SWING = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    9,
+    13,
+    14,
+    15,
+)
 
 
 def new_ring() -> "array[int]":
-    """An empty ring: 512 entries of mark re, mark im, space re, space im (signed, wrapping at 16 bits)."""
-    return array("h", [0] * (RING * 4))
+    """An empty ring: 512 entries of mark re, mark im, space re, space im, loudness (wrapping at 16 bits)."""
+    return array("h", [0] * (RING * ENTRY))
 
 
 def new_tracker() -> "array[int]":
     """State of a tracker before the first bit."""
-    state = array("I", [0] * 13)
+    state = array("I", [0] * 16)
     state[PERIOD] = BIT_PERIOD
     state[LEVEL_MARK] = state[LEVEL_SPACE] = 256 << 8
+    state[SWING] = 512
     return state
 
 
@@ -51,14 +64,15 @@ def fsk_bank(
 ) -> int:
     """Append n samples' prefix sums behind entry `at` of the ring.
 
-    mark, space: cycles in 512 samples. sums: the four running sums (28 bits, biased by nothing: they wrap).
+    mark, space: cycles in 512 samples. sums: the five running sums (28 bits, wrapping).
     Entry i + 1 = entry i + sample i times the oscillators, >> 3: one bit of a tone of amplitude A has
-    magnitude 0.42 A, at most 13700.
+    magnitude 0.42 A, at most 13700. The fifth word sums |x| >> 2: 1.06 A a bit.
     """
     mark_re = int(sums[0])
     mark_im = int(sums[1])
     space_re = int(sums[2])
     space_im = int(sums[3])
+    loud = int(sums[4])
     i = 0
     while i < n:
         x = (int(samples[i]) ^ 0x8000) - 0x8000
@@ -68,17 +82,22 @@ def fsk_bank(
         turn = (space * at) >> 1
         space_im += (x * ((int(sine[turn & 0xFF]) ^ 0x8000) - 0x8000)) >> 9
         space_re += (x * ((int(sine[(turn + 64) & 0xFF]) ^ 0x8000) - 0x8000)) >> 9
+        if x < 0:
+            x = 0 - x
+        loud += x
         at = (at + 1) & 0x1FF
-        out = at << 2
+        out = at * 5
         ring[out] = (mark_re >> 3) & 0xFFFF
         ring[out + 1] = (mark_im >> 3) & 0xFFFF
         ring[out + 2] = (space_re >> 3) & 0xFFFF
         ring[out + 3] = (space_im >> 3) & 0xFFFF
+        ring[out + 4] = (loud >> 2) & 0xFFFF
         i += 1
     sums[0] = mark_re & 0xFFFFFFF
     sums[1] = mark_im & 0xFFFFFFF
     sums[2] = space_re & 0xFFFFFFF
     sums[3] = space_im & 0xFFFFFFF
+    sums[4] = loud & 0xFFFFFFF
     return at
 
 
@@ -89,22 +108,25 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
 
     Timing error at a change of bit: mark against space energy over a bit's length around the boundary,
     nil when the boundary is in its middle. The clock takes 1/8 of it as phase and 1/512 as rate, the rate
-    within 4 %. Levels follow each tone by itself (twist), within 14 dB of each other.
+    within 4 %. Levels follow each tone by itself (twist), within 6 dB of each other: a
+    weak tone raised further would be drowned by what leaks of the strong one.
     shift: cycles between mark and space in 512 samples.
     """
     time = int(state[0])
     period = int(state[1])
     last = int(state[2])
+    loud = int(state[14])
     row = 0
-    while row < 576 and ((at << 16) - time) & 0x1FFFFFF > period + 0x20000:
+    while row < 640 and ((at << 16) - time) & 0x1FFFFFF > period + 0x20000:
         j = 0
         while j < 8:
             edge = time + period
             if j > 3:
                 edge = time + (period >> 1)
-            i = ((edge >> 14) & 0x7FC) + (j & 3)
-            a = int(ring[i])
-            d = (((int(ring[(i + 4) & 0x7FF]) - a) & 0xFFFF) ^ 0x8000) - 0x8000
+            i = (edge >> 16) & 0x1FF
+            a = int(ring[i * 5 + (j & 3)])
+            i = (i + 1) & 0x1FF
+            d = (((int(ring[i * 5 + (j & 3)]) - a) & 0xFFFF) ^ 0x8000) - 0x8000
             a += (d * ((edge >> 8) & 0xFF)) >> 8
             d = (((a - int(state[5 + j])) & 0xFFFF) ^ 0x8000) - 0x8000
             state[5 + j] = a & 0xFFFF
@@ -128,47 +150,71 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
         if mark > space:
             bit = 1
             space = mark
-        if bit != last:
-            a = (int(rows[row + 4]) ^ 0x8000) - 0x8000
-            d = (int(rows[row + 5]) ^ 0x8000) - 0x8000
-            error = a * a + d * d
-            a = (int(rows[row + 6]) ^ 0x8000) - 0x8000
-            d = (int(rows[row + 7]) ^ 0x8000) - 0x8000
-            error -= a * a + d * d
-            if error > 0x40000:
-                error = 0x40000
-            elif error < -0x40000:
-                error = -0x40000
-            if bit == 0:
-                error = 0 - error
-            time = (time - (error >> 3)) & 0x1FFFFFF
-            period -= error >> 9
-            if period > 454383:
-                period = 454383
-            elif period < 419431:
-                period = 419431
-        last = bit
-        d = (space >> 9) - 512
-        if d > 1024:
-            d = 1024
+        # A bit 2.2 times as loud as its tone explains was hit by a click (1.06 A stands against 0.42 A);
+        # nine in a row, or every other for long, are a new signal.
+        a = int(ring[((time >> 16) & 0x1FF) * 5 + 4])
+        d = (a - int(state[13])) & 0xFFFF
+        state[13] = a
         level = int(state[4 - bit])
+        a = 0
+        if d * 46 > level:
+            if loud < 16:
+                a = 1
+                loud += 2
+        elif loud:
+            loud -= 1
+        rows[row + 9] = a
+        other = int(state[3 + bit])
+        d = (space >> 9) - 512
+        if d > 512:
+            d = 512
+        if a:
+            d = d >> 3
+        # Both levels follow the bit's energy by 1/16, so that a run of one tone keeps their ratio; the
+        # ratio follows where the tone changes, by 1/32 of what the two bits differ.
         level += ((level >> 4) * d) >> 9
+        other += ((other >> 4) * d) >> 9
+        if bit != last and a == 0:
+            swing = d + 512 - int(state[15])
+            level += ((level >> 5) * swing) >> 9
+            other -= ((other >> 5) * swing) >> 9
+        state[15] = d + 512
         if level < 8192:
             level = 8192
         elif level > 0x7FFFFF:
             level = 0x7FFFFF
+        if other * 2 < level:
+            other = level // 2
+        elif other > level * 2:
+            other = level * 2
         state[4 - bit] = level
-        other = int(state[3 + bit])
-        other += (level - other) >> 7
-        if other * 5 < level:
-            other = level // 5
-        elif other > level * 5:
-            other = level * 5
         state[3 + bit] = other
-        row += 9
+        if a == 0:
+            if bit != last:
+                a = (int(rows[row + 4]) ^ 0x8000) - 0x8000
+                d = (int(rows[row + 5]) ^ 0x8000) - 0x8000
+                error = a * a + d * d
+                a = (int(rows[row + 6]) ^ 0x8000) - 0x8000
+                d = (int(rows[row + 7]) ^ 0x8000) - 0x8000
+                error -= a * a + d * d
+                if error > 0x40000:
+                    error = 0x40000
+                elif error < -0x40000:
+                    error = -0x40000
+                if bit == 0:
+                    error = 0 - error
+                time = (time - (error >> 3)) & 0x1FFFFFF
+                period -= error >> 9
+                if period > 454383:
+                    period = 454383
+                elif period < 419431:
+                    period = 419431
+            last = bit
+        row += 10
     state[0] = time
     state[1] = period
     state[2] = last
+    state[14] = loud
     return row
 
 
@@ -181,7 +227,7 @@ def soften_bits(
     rows from `row` (two older rows must lie before it) to `end`: the bit judged is the row before. For
     either value of it, the best of the four windows counts; the difference of the two energies, over the
     expected energy, is the soft value: 128 + (-127 space .. 127 mark), written to soft[at & mask] upwards.
-    A window of more than four times the expected energy is a click: its soft value is cut to an eighth.
+    A bit hit by a click counts a sixteenth, its neighbours a half.
     Returns the new `at`. work: 8 words, and in the ninth the mean of the energies that counted, >> 10.
     """
     while row < end:
@@ -192,8 +238,8 @@ def soften_bits(
             # Neighbours as heard (same tone), or turned into this tone's phase (other tone).
             j = 0
             while j < 2:
-                side = row - 18 + (j + j) * 9
-                turn = int(rows[row - 9 + j * 9 + 8])
+                side = row - 20 + j * 20
+                turn = int(rows[row - 2 + j * 10])
                 if centre == 0:
                     turn = 0 - turn
                 cos = (int(sine[(turn + 64) & 0xFF]) ^ 0x8000) - 0x8000
@@ -210,10 +256,10 @@ def soften_bits(
             while j < 4:
                 re = (int(work[j & 2]) ^ 0x8000) - 0x8000
                 re += (int(work[4 + ((j + j) & 2)]) ^ 0x8000) - 0x8000
-                re += (int(rows[row - 9 + centre]) ^ 0x8000) - 0x8000
+                re += (int(rows[row - 10 + centre]) ^ 0x8000) - 0x8000
                 im = (int(work[1 + (j & 2)]) ^ 0x8000) - 0x8000
                 im += (int(work[5 + ((j + j) & 2)]) ^ 0x8000) - 0x8000
-                im += (int(rows[row - 8 + centre]) ^ 0x8000) - 0x8000
+                im += (int(rows[row - 9 + centre]) ^ 0x8000) - 0x8000
                 d = re * re + im * im
                 if d > most:
                     most = d
@@ -222,17 +268,21 @@ def soften_bits(
                 best = most
             value = most - value
             centre += 2
+        if best > 0x3FFFFFF:
+            best = 0x3FFFFFF
         fit = int(work[8])
         work[8] = fit + (((best >> 10) - fit) >> 4)
         # value = space - mark; three bits of 512: 1536^2 = 2.4e6 stands for 127.
         value = (0 - value) >> 14
-        if best > 9437184:
-            value = value >> 3
+        if int(rows[row - 1]):
+            value = value >> 4
+        elif int(rows[row - 11]) + int(rows[row + 9]):
+            value = value >> 1
         if value > 127:
             value = 127
         elif value < -127:
             value = -127
         soft[at & mask] = value + 128
         at += 1
-        row += 9
+        row += 10
     return at

@@ -30,6 +30,7 @@ COUNT_WRAP = 1 << 28  # bit positions wrap here, a multiple of SOFT
 STUFFING = 20  # marks between characters, at most
 SYNC_FLOOR = 16 * 40  # strength of the bits of a sync word
 CANDIDATES = 3
+MARKS_COUNTED = 64
 MAX_CHARACTERS = 258
 CARRIER_FLOOR = 45  # mean strength of two characters, below which there is no carrier
 REPAIR_FLOOR = 55  # mean strength of a message, below which it is not repaired
@@ -42,11 +43,13 @@ class Candidate:
         self.data = bytearray(MAX_CHARACTERS)
         self.starts = array("H", [0] * MAX_CHARACTERS)  # in the soft ring
         self.count = 0  # characters so far; 0 = this candidate is free
+        self.marks = 0  # marks before the message: the candidate with fewest gives way
         self.begun = 0
         self.next = 0
 
-    def begin(self, message_type: int, start: int) -> None:
+    def begin(self, message_type: int, start: int, marks: int) -> None:
         """The type byte was found; its start bit is at `start`."""
+        self.marks = marks
         self.data[0] = message_type
         self.starts[0] = start & MASK
         self.count = 1
@@ -75,7 +78,7 @@ class FskReceiver:
         self._space = cycles_per_ring(space)
         self._repairer = repairer
         self._ring = new_ring()
-        self._sums = array("I", [0] * 4)
+        self._sums = array("I", [0] * 5)
         self._at = 0
         self._tracker = new_tracker()
         self._rows = array("h", [0] * (ROW * (MAX_ROWS + 2)))
@@ -134,17 +137,22 @@ class FskReceiver:
         self._seen = self._bits
 
     def _begin(self, message_type: int, start: int) -> None:
-        """Take a free candidate, else the one that began first."""
-        chosen = self._candidates[0]
+        """Take a free candidate, else the one with the fewest marks before it."""
+        marks = 0
+        while marks < MARKS_COUNTED and self._soft[start - 1 - marks & MASK] > 128:
+            marks += 1
+        chosen = None
         for candidate in self._candidates:
             if not candidate.count:
                 chosen = candidate
                 break
-            if candidate.begun < chosen.begun:
+            if candidate.marks < (chosen.marks if chosen else marks):
                 chosen = candidate
+        if not chosen:
+            return
         if not chosen.count:
             self._active += 1
-        chosen.begin(message_type, start)
+        chosen.begin(message_type, start, marks)
 
     def _end(self, candidate: Candidate) -> None:
         candidate.count = 0

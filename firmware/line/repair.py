@@ -72,6 +72,8 @@ class Repairer:
         path = self._paths[residue]
         for i, (_, at, _, delta, _) in enumerate(changes):
             if path >> i & 1:
+                if kinds[at] == FIXED_KIND:
+                    return False
                 data[at] = data[at] + delta & 0xFF
         return True
 
@@ -94,10 +96,11 @@ def find_layout(data: bytearray) -> "bytearray | None":
     seen = 0
     while at < end:
         kind = data[at]
-        if at + 2 > end or kind > 31 or seen & 1 << kind:
+        if at + 2 > end or kind not in _LENGTHS or seen & 1 << kind:
             return None
         length = data[at + 1]
-        if at + 2 + length > end or not _fits(kind, length):
+        least, most = _LENGTHS[kind]
+        if not (least <= length <= most and at + 2 + length <= end):
             return None
         seen |= 1 << kind
         of_data = _KIND_OF_DATA.get(kind, FIXED_KIND)
@@ -117,11 +120,6 @@ _LENGTHS = {
     NAME: (1, MAX_NAME),
     NAME_REASON: (1, 1),
 }
-
-
-def _fits(kind: int, length: int) -> bool:
-    least, most = _LENGTHS.get(kind, (0, 255))
-    return least <= length <= most
 
 
 def _mend_structure(data: bytearray, strengths: "array[int]") -> tuple:
@@ -190,7 +188,10 @@ def _snap_digits(data: bytearray, strengths: "array[int]", kinds: bytearray) -> 
 
 
 def _possible_changes(data: bytearray, strengths: "array[int]", kinds: bytearray) -> list:
-    """The cheapest changes (cost, at, group, delta, 0) that keep the structure, neighbours by group."""
+    """The cheapest changes (cost, at, group, delta, bit), neighbours by group.
+
+    Changes of bytes that give the structure are among them: they are never made, but they compete.
+    """
     changes = []
     for at in range(2, len(data)):
         if kinds[at] == DIGITS_KIND:
@@ -198,7 +199,7 @@ def _possible_changes(data: bytearray, strengths: "array[int]", kinds: bytearray
                 if code != data[at]:
                     price = _distance(strengths, at, code ^ data[at])
                     changes.append((price, at, 0, code - data[at] & 0xFF, 0))
-        elif kinds[at] == FREE_KIND:
+        else:
             for bit in range(8):
                 delta = -(1 << bit) if data[at] >> bit & 1 else 1 << bit
                 changes.append((strengths[at * 8 + bit], at, bit, delta & 0xFF, 0))
