@@ -39,8 +39,8 @@ from host_agent.runner import Inputs, SteppedRun, Supervisor, run_in_wall_time
 from host_agent.serial_link import find_ports, open_link
 from host_agent.settings import AgentSettings
 from host_agent.spool import Spool
-from host_agent.stepped_clock import SteppedClock, TimeClient
-from host_agent.time_anchor import CloudOffset, StepDetector
+from host_agent.stepped_clock import STEPPED_TOLERANCE_MS, SteppedClock, TimeClient
+from host_agent.time_anchor import TOLERANCE_MS, CloudOffset, StepDetector
 from host_agent.uploads import CloudAccess, UploadQueue
 from host_agent.workers import ThreadWorker
 
@@ -143,7 +143,7 @@ def build_core(
 ) -> Core:
     """Wire the core's parts to each other and to `world`."""
     now = world.clock.now()
-    offset = CloudOffset()
+    offset = CloudOffset(TOLERANCE_MS if settings.clock == "system" else STEPPED_TOLERANCE_MS)
     bridge = Bridge(identity.agent_id)
     spool = Spool(database)
     index = RecordingIndex(database)
@@ -172,7 +172,7 @@ def build_core(
         bridge=bridge,
         cloud=CloudLink(settings.cloud_url, offset, world.clock, world.worker, claim),
         housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, flow),
-        steps=StepDetector(now),
+        steps=StepDetector(),
         accept=world.accept,
         may_upload=lambda instant: not is_quiet(settings.quiet_hours, instant.unix_ms),
     )

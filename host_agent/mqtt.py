@@ -48,6 +48,9 @@ class PahoBroker:
         self._failures = 0
         self._told = ""
         self._is_up = False
+        self._is_answered = False
+        self._wait_s = 0.0
+        self._stopping = threading.Event()
         self._client = self._build_client(MQTTProtocolVersion.MQTTv5)
 
     def start(self) -> None:
@@ -57,6 +60,7 @@ class PahoBroker:
 
     def stop(self) -> None:
         """Disconnect in order (the last will is not sent) and end the thread."""
+        self._stopping.set()
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -92,29 +96,38 @@ class PahoBroker:
 
     def _set_wait(self, client: paho.Client) -> None:
         """The next wait: between half and the whole of a bound that doubles."""
-        bound_s = min(FIRST_WAIT_S * 2 ** min(self._failures, 10), MAX_WAIT_S)
-        wait_s = bound_s * random.uniform(0.5, 1)
-        client.reconnect_delay_set(wait_s, wait_s)
+        bound_s = min(FIRST_WAIT_S * 2 ** min(self._failures - 1, 10), MAX_WAIT_S)
+        self._wait_s = bound_s * random.uniform(0.5, 1) if self._failures else 0.0
+        client.reconnect_delay_set(self._wait_s, self._wait_s)  # type: ignore[arg-type]  # to a float
 
     def _handle_connect(
         self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
+        self._is_answered = True
         if not reason.is_failure:
             self._failures = 0
             self._told = ""
             self._is_up = True
             self._set_wait(client)
             self._put(BrokerUp("5" if client.protocol == MQTTProtocolVersion.MQTTv5 else "3.1.1"))
-        elif str(reason) == "Unsupported protocol version" and client.protocol == MQTTProtocolVersion.MQTTv5:
-            threading.Thread(target=self._fall_back, name="mqtt fall back", daemon=True).start()
+        elif str(reason) == "Unsupported protocol version":
+            self._change_version()
         else:
             self._tell(str(reason))
 
-    def _fall_back(self) -> None:
-        """The broker speaks 3.1.1 only. In a thread of its own: paho's cannot end itself."""
-        self._client.loop_stop()
-        self._client = self._build_client(MQTTProtocolVersion.MQTTv311)
-        self.start()
+    def _change_version(self) -> None:
+        """The broker did not take this version of MQTT: try the other one.
+
+        Some say so, some only close the connection. In a thread of its own: paho's cannot end itself.
+        """
+        threading.Thread(target=self._restart, args=(self._client,), name="mqtt version", daemon=True).start()
+
+    def _restart(self, old: paho.Client) -> None:
+        old.loop_stop()
+        versions = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
+        self._client = self._build_client(versions[old.protocol == MQTTProtocolVersion.MQTTv5])
+        if not self._stopping.wait(self._wait_s):
+            self.start()
 
     def _handle_connect_fail(self, client: paho.Client, _userdata: Any) -> None:
         self._failures += 1
@@ -125,10 +138,15 @@ class PahoBroker:
         self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         was_up, self._is_up = self._is_up, False
-        self._failures += 1
+        was_answered, self._is_answered = self._is_answered, False
+        self._failures += not was_up
         self._set_wait(client)
         if was_up:
             self._put(BrokerDown(str(reason)))
+        elif not was_answered and not self._stopping.is_set():
+            if client.protocol != MQTTProtocolVersion.MQTTv5:
+                self._tell("no answer")
+            self._change_version()
 
     def _handle_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         self._put(MessageArrived(message.topic, bytes(message.payload)))

@@ -19,6 +19,9 @@ from host_agent.errors import AgentError
 from host_agent.ports import Awaited, Granted, Instant, StopAsked
 
 SCHEME = "stepped://"
+STEPPED_TOLERANCE_MS = 2_500
+"""The cloud may be one step (at most 2,000 ms) behind: both have their time from one service, so that is no
+offset."""
 
 
 class SteppedClock:

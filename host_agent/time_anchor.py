@@ -16,9 +16,8 @@ from host_agent.ports import Instant
 
 STEP_MS = 1_000
 """A jump of the PC's clock against its own elapsed time from which on it is a step and not drift."""
-MIN_OFFSET_MS = 250
-"""An offset to the cloud no larger than this, or than half its round trip, is the measurement's own error:
-zero."""
+TOLERANCE_MS = 250
+"""How well HTTP tells the time."""
 
 
 def format_utc(unix_ms: int) -> str:
@@ -42,17 +41,24 @@ def parse_utc(text: str) -> int:
 class CloudOffset:
     """Cloud time minus the PC's time, from the cloud's answers.
 
-    `ms` is None until the first answer, and again after the PC's clock jumped.
+    Args:
+        tolerance_ms: an offset no larger than this, or than half its round trip, is the measurement's own
+        error
+            and counts as zero.
+
+    Attributes:
+        ms: None until the first answer, and again after the PC's clock jumped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tolerance_ms: int = TOLERANCE_MS) -> None:
         self.ms: int | None = None
+        self._tolerance_ms = tolerance_ms
 
     def learn(self, cloud_ms: int, sent_ms: int, received_ms: int) -> None:
         """One answer: the cloud's clock, and the PC's when asking and when answered (UTC ms)."""
         round_trip_ms = max(0, received_ms - sent_ms)
         offset_ms = cloud_ms - (sent_ms + received_ms) // 2
-        self.ms = offset_ms if abs(offset_ms) > max(MIN_OFFSET_MS, round_trip_ms // 2) else 0
+        self.ms = offset_ms if abs(offset_ms) > max(self._tolerance_ms, round_trip_ms // 2) else 0
 
     def forget(self) -> None:
         """The PC's clock jumped: what was measured is void."""
@@ -66,15 +72,16 @@ class CloudOffset:
 class StepDetector:
     """Sees jumps of the PC's clock by its elapsed time."""
 
-    def __init__(self, now: Instant) -> None:
-        self._base_ms = now.unix_ms - now.elapsed_ms
+    def __init__(self) -> None:
+        self._base_ms: int | None = None
 
     def check(self, now: Instant) -> int:
         """The jump since the last one in ms (forward is positive), 0 for none."""
-        jump_ms = now.unix_ms - now.elapsed_ms - self._base_ms
-        if abs(jump_ms) < STEP_MS:
+        base_ms = now.unix_ms - now.elapsed_ms
+        jump_ms = 0 if self._base_ms is None else base_ms - self._base_ms
+        if self._base_ms is not None and abs(jump_ms) < STEP_MS:
             return 0
-        self._base_ms += jump_ms
+        self._base_ms = base_ms
         return jump_ms
 
 

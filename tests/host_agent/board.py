@@ -1,5 +1,7 @@
-"""The board's end of a real pseudo-terminal: protocol.link in the board's role, and a journal that forgets what is acknowledged."""
+"""The board's end of a real pseudo-terminal: protocol.link in the board's role, and a journal that forgets
+what is acknowledged."""
 
+import contextlib
 import os
 import pty
 import threading
@@ -111,16 +113,12 @@ class Cable:
         while not self._stopping.wait(0.002):
             with self.lock:
                 now_ms = round((time.monotonic() - start) * 1000)
-                try:
+                with contextlib.suppress(BlockingIOError):
                     self.board.receive(os.read(self._board_end, 65536), now_ms)
-                except BlockingIOError:
-                    pass
                 pending = pending or self.board.poll(now_ms)
             if pending:
-                try:
+                with contextlib.suppress(BlockingIOError):
                     pending = pending[os.write(self._board_end, pending) :]
-                except BlockingIOError:
-                    pass
 
     def close(self) -> None:
         self._stopping.set()

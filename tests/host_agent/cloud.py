@@ -1,4 +1,5 @@
-"""A small real HTTP server in the cloud's place: enrolment, time, recordings; and it can be told to misbehave."""
+"""A small real HTTP server in the cloud's place: enrolment, time, recordings; and it can be told to
+misbehave."""
 
 import base64
 import hashlib
@@ -29,7 +30,7 @@ class FakeCloud:
         self.misbehave = ""
         self.requests: list[str] = []
         self.claim_code = "CLAIM"
-        self.offset_ms = 0
+        self.now_ms = lambda: time.time_ns() // 1_000_000
         cloud = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,7 +47,7 @@ class FakeCloud:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_PUT = do_POST = handle_any  # noqa: N815
+            do_GET = do_PUT = do_POST = handle_any
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -62,7 +63,7 @@ class FakeCloud:
         self.requests.append(f"{method} {path}")
         parts = path.removeprefix("/api/v1/").split("/")
         if parts == ["time"]:
-            return 200, {"now": format_utc(time.time_ns() // 1_000_000 + self.offset_ms)}
+            return 200, {"now": format_utc(self.now_ms())}
         if parts == ["enrol"]:
             return self._enrol(json.loads(body))
         if parts[0] != "recordings":

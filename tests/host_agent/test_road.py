@@ -1,107 +1,24 @@
 """The agent as a process, on real parts: pty → spool → Mosquitto → committed; recording → HTTP."""
 
-import json
-import os
-import queue
+import io
 import signal
-import subprocess
-import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as paho
+import av
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from host_agent.opus import build_alaw_table
-from tests.host_agent.board import Cable
+from host_agent.time_anchor import format_utc
+from sim.clock import TimeService
+from sim.port import PseudoPort
+from tests.host_agent.board import Board, Cable
 from tests.host_agent.cloud import FakeCloud
 from tests.host_agent.conftest import Mosquitto
+from tests.host_agent.processes import WAIT_S, Agent, Consumer
 
 pytestmark = pytest.mark.needs("mosquitto")
-WAIT_S = 20.0
-
-
-class Consumer:
-    """Reads the desk's topics and lists events as committed, as the cloud does."""
-
-    def __init__(self, port: int) -> None:
-        self.messages: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
-        self.seen: list[tuple[str, dict[str, Any]]] = []
-        self.commits = True
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, "cloud", protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.on_message = self._handle
-        self._client.connect("127.0.0.1", port)
-        self._client.subscribe(
-            [(f"cloudseat/v1/desk-1/+/{name}", 1) for name in ("event", "status", "reply")]
-        )
-        self._client.loop_start()
-
-    def _handle(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        body = json.loads(message.payload)
-        if message.topic.endswith("/event") and self.commits:
-            self.commit(body)
-        self.messages.put((message.topic, body))
-
-    def commit(self, event: dict[str, Any]) -> None:
-        ranges = [[event["boot"], event["seq"], event["seq"]]]
-        body = {"v": 1, "source": event["source"], "ranges": ranges}
-        self._client.publish(f"cloudseat/v1/desk-1/{event['source']}/committed", json.dumps(body), 1)
-
-    def send(self, topic: str, body: dict[str, Any]) -> None:
-        self._client.publish(topic, json.dumps(body), 1)
-
-    def expect(self, matches: Callable[[str, dict[str, Any]], bool]) -> dict[str, Any]:
-        while True:
-            topic, body = self.messages.get(timeout=WAIT_S)
-            self.seen.append((topic, body))
-            if matches(topic, body):
-                return body
-
-    def expect_event(self, event_type: str) -> dict[str, Any]:
-        return self.expect(lambda topic, body: topic.endswith("/event") and body["type"] == event_type)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-class Agent:
-    """`cloudseat-agent run` as a child."""
-
-    def __init__(self, folder: Path, cloud: FakeCloud, *flags: str) -> None:
-        environment = {
-            **os.environ,
-            "CLOUDSEAT_AGENT_CLOUD_URL": cloud.url,
-            "CLOUDSEAT_AGENT_DATA_DIR": str(folder),
-            "CLOUDSEAT_AGENT_CLAIM_CODE": "CLAIM",
-            "CLOUDSEAT_AGENT_REPUBLISH_AFTER_S": "0.5",
-            "CLOUDSEAT_AGENT_DISK_RESERVE_MB": "0",
-        }
-        self.log = folder.with_suffix(".log")
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "host_agent.cli", "run", *flags],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-
-    def expect_line(self, start: str) -> str:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith(start):
-                return line.strip()
-        raise AssertionError(f"the agent ended without {start!r}: {self.log.read_text()}")
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(WAIT_S)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        return code
 
 
 @pytest.fixture
@@ -121,12 +38,9 @@ def agent(tmp_path: Path, cloud: FakeCloud, cable: Cable) -> Iterator[Agent]:
 
 
 def wait_until(is_true: Callable[[], bool]) -> None:
-    import time
-
     deadline = time.monotonic() + WAIT_S
     while not is_true():
         assert time.monotonic() < deadline
-        os.sched_yield()
         time.sleep(0.005)
 
 
@@ -168,10 +82,6 @@ def test_a_call_goes_all_the_way(consumer: Consumer, agent: Agent, cable: Cable,
 
 
 def count_samples(ogg: bytes) -> int:
-    import io
-
-    import av
-
     with av.open(io.BytesIO(ogg)) as container:
         frames = list(container.decode(audio=0))
     return round(sum(frame.samples for frame in frames) * 8000 / frames[0].sample_rate)
@@ -181,3 +91,63 @@ def test_alaw_table_has_its_corners() -> None:
     """ITU-T G.711 table 1a: the smallest and the largest value of each sign."""
     table = build_alaw_table()
     assert [table[code] for code in (0xD5, 0x55, 0xAA, 0x2A)] == [8, -8, 32256, -32256]
+
+
+START_MS = 1_773_738_000_000
+
+
+class SteppedBox:
+    """A board on a pty that lives in the time service's steps; counts start when the agent opens the port."""
+
+    def __init__(self, service: TimeService) -> None:
+        self.board = Board()
+        self.port = PseudoPort()
+        self.service = service
+        self._base: tuple[int, int] | None = None
+
+    def step(self, ms: int = 128) -> None:
+        """The board speaks, time passes, the board hears."""
+        now_ms = self.service.now_ms - START_MS + ms
+        written = {}
+        if self._base is not None:
+            self.port.write(self.board.poll(now_ms), 5.0)
+            written[self.port.path] = self.port.written - self._base[0]
+        answered = self.service.step(ms, written).get(self.port.path)
+        if answered is None:
+            return
+        self._base = self._base or (self.port.written, self.port.received)
+        self.board.receive(self.port.read_until(self._base[1] + answered), now_ms)
+
+
+def test_stepped_time_is_exact(
+    tmp_path: Path, mosquitto: Mosquitto, consumer: Consumer, cloud: FakeCloud
+) -> None:
+    service = TimeService(START_MS, patience_s=20)
+    cloud.now_ms = lambda: service.now_ms
+    box = SteppedBox(service)
+    agent = Agent(tmp_path / "agent", cloud, "--port", box.port.path, "--clock", service.address)
+    try:
+        agent.expect_line("agent.ready")
+        service.await_clients(1, 0, 20)
+        while not box.board.link.is_open:
+            box.step()
+        assert box.port.path in agent.expect_line("agent.box_attached")
+        call = box.board.state("ring_started", service.now_ms - START_MS, call=0)
+        box.board.state("recording_started", service.now_ms - START_MS, call=call, codec="alaw")
+        for second in range(60):
+            box.board.play(call, 8000 * second, b"\xd5" * 8000)
+            for _ in range(8):
+                box.step(125)
+        box.board.state("recording_stopped", service.now_ms - START_MS, call=call, samples=480_000)
+        while not box.board.is_idle:
+            box.step()
+        assert service.ask("committed") == 0
+        assert service.ask("uploaded") == 0
+        assert count_samples(cloud.stored[f"{box.board.source}-{box.board.boot}-{call}"]) == 480_000
+        rung = consumer.expect_event("ring_started")
+        assert rung["at"] == format_utc(START_MS + rung["uptime_ms"])
+        assert rung["clock"] == "synced"
+    finally:
+        agent.stop(signal.SIGTERM)
+        service.close()
+        box.port.close()
