@@ -1,0 +1,180 @@
+"""The box: one loop, one step a block of 256 samples (32 ms).
+
+    codec ─▶ overrun ─▶ recorder ─▶ ear ─────────▶ line state ─▶ journal ─▶ uplink ─▶ desk PC
+    5 ms readings ────▶ loop sensor ─────────────▶     ▲                       │
+                                                       └──── dialer ◀── commands
+
+Rules:
+    1. Each pass runs every stage. A stage that raises is told once as `fault` and counted; the others go on.
+    2. The watchdog is fed only by a pass in which every stage ran.
+    3. Nothing here reads a clock but through the device; every stage gets the tick of the pass.
+"""
+
+import gc
+import random
+import select
+
+from firmware.board import storage
+from firmware.board.clock import MASK, since_ms
+from firmware.board.device import Device
+from firmware.commands import Commands
+from firmware.config import Config
+from firmware.dialer import Dialer
+from firmware.identity import next_boot
+from firmware.journal import Journal
+from firmware.line import facts
+from firmware.line.ear import Ear
+from firmware.line.sensor import LoopSensor
+from firmware.line.state import ON_HOOK, STARTING, LineState
+from firmware.overrun import OverrunWatch
+from firmware.recorder import Recorder
+from firmware.uplink import Uplink
+from firmware.version import VERSION
+from protocol.messages import encode_board_hello
+
+POLL_MS = 20
+GC_THRESHOLD = 16384
+MAX_UPTIME_MS = 40 * 24 * 3600 * 1000
+"""The box starts again, on-hook and idle, before its uptime reaches 32 bits (49.7 days)."""
+
+
+class App:
+    """Wires the stages and steps them."""
+
+    def __init__(self, device, audio_ring):
+        self.device = device
+        self.faults = 0
+        self._told_fault = ""
+        self._poller = select.poll()
+        self._poller.register(device.codec.stream, select.POLLIN)
+        boot = next_boot()
+        clock = device.clock
+        self.journal = Journal(boot, clock.uptime_ms)
+        self.recorder = Recorder(self.journal, audio_ring)
+        self.sensor = LoopSensor()
+        self.ear = Ear()
+        self.state = LineState(self.journal, self.recorder, self.ear)
+        self.config = Config()
+        self.dialer = Dialer(device, self.state, self.config)
+        self.commands = Commands(self)
+        self.uplink = Uplink(
+            device.port,
+            self.journal,
+            self.recorder,
+            lambda uptime_ms: encode_board_hello(device.source, boot, VERSION, uptime_ms),
+            lambda: random.getrandbits(16) or 1,
+            self.read_health,
+            self.commands.handle,
+        )
+        self._overrun = OverrunWatch()
+        self._waited_at = clock.read()
+        self._stages = (self._listen, self._feel, self._act, self._report)
+
+    def run(self):
+        """The loop; returns never."""
+        while True:
+            self.step()
+
+    def step(self):
+        """Wait for audio or 20 ms, then run every stage once."""
+        for _ in self._poller.ipoll(POLL_MS):
+            pass
+        all_ran = True
+        for stage in self._stages:
+            try:
+                stage()
+            except Exception as error:  # noqa: BLE001  (the one supervisor: counted, told, watchdog starves)
+                all_ran = False
+                self._tell_fault(error)
+        if all_ran:
+            self.device.feed_watchdog()
+
+    # -- stages
+
+    def _listen(self):
+        """Audio: overrun, recorder, ear."""
+        device = self.device
+        complete = device.audio_read()
+        now = device.clock.read()
+        if not complete:
+            return
+        lost = self._overrun.passed(now, since_ms(now, self._waited_at))
+        if lost:
+            self.recorder.lose(lost, now)
+        samples = device.codec.samples
+        self.recorder.feed(samples, now)
+        heard = self.ear.feed(samples, now)
+        for kind, fields in heard:
+            self.state.handle_heard(kind, fields, now)
+            self.dialer.handle_heard(kind, fields)
+        self._waited_at = device.clock.read()
+
+    def _feel(self):
+        """The pair: each reading through the loop sensor into the line's state."""
+        readings, sensor = self.device.readings, self.sensor
+        while readings.take():
+            fact = sensor.feed(readings.at, readings.loop_mv, readings.flags)
+            if fact:
+                self._handle_fact(fact)
+        self.state.tick(self.device.clock.read())
+
+    def _handle_fact(self, fact):
+        sensor = self.sensor
+        if self.state.state == STARTING:
+            self._tell_boot(fact == facts.FOUND_OFF_HOOK)
+        self.state.is_by_box = self.device.is_seized
+        self.dialer.handle_fact(fact)
+        self.state.handle_fact(fact, sensor.at, sensor.loop_mv, sensor.digit)
+
+    def _act(self):
+        """What the box does to the line."""
+        self.dialer.step(self.device.clock.read())
+
+    def _report(self):
+        """The desk PC."""
+        clock = self.device.clock
+        now = clock.read()
+        self.uplink.step(now, clock.uptime_ms)
+        if self.commands.wants_reset or (
+            self.state.state == ON_HOOK and clock.wraps and clock.uptime_ms(now) > MAX_UPTIME_MS
+        ):
+            self.device.reset()
+
+    # -- telling
+
+    def _tell_boot(self, off_hook):
+        fields = {
+            "reason": self.device.boot_reason,
+            "firmware": VERSION,
+            "off_hook": off_hook,
+            "line_mv": self.sensor.loop_mv,
+        }
+        self.journal.append(self.sensor.at, "boot", fields)
+
+    def _tell_fault(self, error):
+        self.faults = (self.faults + 1) & MASK
+        reason = type(error).__name__
+        if reason != self._told_fault:
+            self._told_fault = reason
+            self.journal.append(self.device.clock.read(), "fault", {"part": "loop", "reason": reason})
+
+    def read_health(self):
+        """The numbers of a health message."""
+        link = self.uplink.link
+        return {
+            "faults": self.faults,
+            "free_heap": gc.mem_free(),
+            "gap_samples": self.recorder.lost,
+            "journal": self.journal.unacknowledged,
+            "journal_lost": self.journal.lost,
+            "line_mv": self.sensor.loop_mv,
+            "readings_dropped": self.device.readings.dropped,
+            "refused": self.uplink.refused + link.foreign_frames,
+        }
+
+
+def main(audio_ring):
+    """Start the box on a ring of RING_SIZE bytes for audio; returns never."""
+    gc.threshold(GC_THRESHOLD)
+    storage.prepare()
+    App(Device(), audio_ring).run()

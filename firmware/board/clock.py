@@ -1,0 +1,40 @@
+"""Time: the millisecond ticks of the board's timer, and the uptime that events carry.
+
+Hot code keeps ticks: they stay below 2^30 and so never allocate on the board; differences are taken modulo 2^30.
+`uptime_ms` counts the ticks' wraps (every 12.4 days) and is computed only when an event is made.
+"""
+
+import time
+
+MASK = 0x3FFFFFFF
+_HALF = 0x20000000
+
+
+def since_ms(later, earlier):
+    """Milliseconds from tick `earlier` to tick `later`, 0..2^30-1."""
+    return (later - earlier) & MASK
+
+
+class Clock:
+    """The board's uptime; `wraps` counts those of the tick. `read` must be called at least once in six days; the loop does it each block."""
+
+    def __init__(self):
+        self._last = time.ticks_ms()
+        self.wraps = 0
+
+    def read(self):
+        """The tick now, 0..2^30-1."""
+        now = time.ticks_ms() & MASK
+        if now < self._last:
+            self.wraps += 1
+        self._last = now
+        return now
+
+    def uptime_ms(self, tick):
+        """The uptime at `tick`, which lies at most six days from now; never under 0."""
+        wraps = self.wraps
+        if tick - self._last > _HALF:
+            wraps -= 1
+        elif self._last - tick > _HALF:
+            wraps += 1
+        return max(0, (wraps << 30) + tick) & 0xFFFFFFFF

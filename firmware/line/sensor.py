@@ -1,0 +1,252 @@
+"""The loop sensor: readings of the pair each 5 ms in, facts out (facts.py).
+
+Rules:
+    1. A reading is CUT (under 3 V), CLOSED (3 to 18 V: some set is off-hook) or OPEN, by its size.
+    2. While ringing stands on the pair, single readings say nothing: the mean over one period (40 ms) decides.
+    3. A fact is stated after it has stood for its debounce time; `at` is the tick at which it began.
+    4. One fact a reading: each is found by comparing what is with what was said, so the next reading finds the next.
+"""
+
+from array import array
+
+from firmware.board.clock import MASK, since_ms
+from firmware.board.readings import RING
+from firmware.line import facts
+from firmware.line.pulses import DIGIT, FLASHED, PulseCounter
+
+CUT_MV = 3000
+IN_USE_MV = 18000
+"""China: off-hook 6-12 V; on-hook 48 V, 24 V on a small PBX (TELEPHONY 5)."""
+
+FIRST_VERDICT_MS = 100
+RING_QUIET_MS = 100
+"""Ringing has ended when its detector was silent for this long (25 Hz: twice in 40 ms)."""
+MIN_RING_MS = 60
+MIN_BURST_MS = 150
+LIFT_MS = 40
+HANG_UP_MS = 600
+CUT_IDLE_MS = 300
+CUT_BUSY_MS = 1500
+"""Longer than the open interval with which some exchanges tell that the far end hung up."""
+POLARITY_MS = 100
+LEVEL_STEP_PERCENT = 10
+RING_DELAY_MS = 28
+"""How much later than the pair the mean over a period falls from 48 V below IN_USE_MV."""
+_PERIOD = 8
+"""Readings in one period of 25 Hz."""
+_LEVEL_READINGS = 32
+
+CUT, CLOSED, OPEN = 0, 1, 2
+
+
+class LoopSensor:
+    """Turns readings into facts.
+
+    Attributes:
+        at: tick of the last fact. digit: of the last PULSE_DIGIT. loop_mv: slow mean of the size, mV.
+        bursting: ringing stands on the line.
+    """
+
+    def __init__(self):
+        self.at = 0
+        self.loop_mv = 0
+        self.bursting = False
+        self.pulses = PulseCounter()
+        self._state = -1  # what was said: CUT, CLOSED, OPEN; -1 before the first verdict
+        self._seen = -1  # the class that stands now, since _seen_at
+        self._seen_at = 0
+        self._left_open_at = 0
+        self._first_at = -1
+        self._window = array("i", [0] * _PERIOD)
+        self._place = 0
+        self._sum = 0
+        self._ring_run = False
+        self._ring_first = 0
+        self._ring_last = 0
+        self._reference_reversed = False
+        self._reversed = False
+        self._reversed_seen = False
+        self._reversed_at = 0
+        self._broken = False
+        self._broken_at = 0
+        self._level_mv = 0
+        self._level_sum = 0
+        self._level_count = 0
+        self._is_low = False
+
+    @property
+    def digit(self):
+        """The last pulse-dialled digit."""
+        return self.pulses.digit
+
+    @property
+    def is_closed(self):
+        """True while some set is known to be off-hook."""
+        return self._state == CLOSED
+
+    def feed(self, at, loop_mv, flags):
+        """Judge one reading.
+
+        Args:
+            at: its tick. loop_mv: signed. flags: readings.RING.
+        Returns:
+            A fact of facts.py, mostly NOTHING.
+        """
+        window, place = self._window, self._place
+        self._sum += loop_mv - window[place]
+        window[place] = loop_mv
+        self._place = (place + 1) & (_PERIOD - 1)
+        mean_mv = self._sum >> 3
+        if self._state < 0:
+            return self._find_first(at, mean_mv)
+        fact = self._follow_ring(at, flags & RING)
+        if fact:
+            return fact
+        ringing = self._is_ringing(at)
+        self._classify(at, mean_mv if ringing else loop_mv)
+        if self._state == CLOSED:
+            return self._follow_closed(at, mean_mv)
+        fact = self._follow_open(at, mean_mv)
+        if fact or ringing:
+            return fact
+        return self._follow_polarity(at, mean_mv)
+
+    def _find_first(self, at, mean_mv):
+        if self._first_at < 0:
+            self._first_at = at
+            return facts.NOTHING
+        if since_ms(at, self._first_at) < FIRST_VERDICT_MS:
+            return facts.NOTHING
+        self.at = at
+        self._state = self._seen = _classify(mean_mv)
+        self._seen_at = at
+        self._reference_reversed = self._reversed_seen = mean_mv < 0
+        self._level_mv = 0
+        self.loop_mv = mean_mv
+        return (facts.FOUND_CUT, facts.FOUND_OFF_HOOK, facts.FOUND_ON_HOOK)[self._state]
+
+    def _follow_ring(self, at, is_active):
+        if is_active:
+            if not self._ring_run:
+                self._ring_run = True
+                self._ring_first = at
+            self._ring_last = at
+            if not self.bursting and since_ms(at, self._ring_first) >= MIN_BURST_MS and self._state == OPEN:
+                self.bursting = True
+                self.at = self._ring_first
+                return facts.BURST_BEGAN
+        elif self._ring_run and since_ms(at, self._ring_last) >= RING_QUIET_MS:
+            self._ring_run = False
+            if self.bursting:
+                self.bursting = False
+                self.at = self._ring_last
+                return facts.BURST_ENDED
+        return facts.NOTHING
+
+    def _is_ringing(self, at):
+        """A step of the voltage moves the ring detector for 50 ms too; and no ringing stands on a closed loop."""
+        return self._ring_run and self._state != CLOSED and since_ms(at, self._ring_first) >= MIN_RING_MS
+
+    def _classify(self, at, loop_mv):
+        seen = _classify(loop_mv)
+        if seen != self._seen:
+            if self._seen == OPEN:
+                self._left_open_at = (at - (RING_DELAY_MS if self._is_ringing(at) else 0)) & MASK
+            self._seen = seen
+            self._seen_at = at
+
+    def _follow_open(self, at, mean_mv):
+        """The pair was open or cut; has a set been lifted, the line been cut or mended?"""
+        seen = self._seen
+        if seen == self._state:
+            self.loop_mv = mean_mv
+            return facts.NOTHING
+        stood_ms = since_ms(at, self._seen_at)
+        lifted_at = self._left_open_at if self._state == OPEN else self._seen_at
+        if seen == CLOSED and since_ms(at, lifted_at) >= LIFT_MS:
+            self._seen_at = lifted_at
+            self._state = CLOSED
+            self._broken = False
+            self._level_mv = self._level_sum = self._level_count = 0
+            self._is_low = False
+            self.pulses.reset()
+            return self._state_fact(facts.LIFTED, mean_mv)
+        if seen != CLOSED and stood_ms >= CUT_IDLE_MS:
+            self._state = seen
+            return self._state_fact(facts.LINE_CUT if seen == CUT else facts.RESTORED, mean_mv)
+        return facts.NOTHING
+
+    def _follow_closed(self, at, mean_mv):
+        """A set is off-hook: breaks of the loop, the end, the level, the polarity."""
+        seen = self._seen
+        if seen == CLOSED:
+            if self._broken:
+                self._broken = False
+                self.at = self._broken_at
+                if self.pulses.closed(self._broken_at, self._seen_at) == FLASHED:
+                    return facts.FLASH
+                return facts.LOOP_CLOSED
+            if self.pulses.pause(at) == DIGIT:
+                self.at = at
+                return facts.PULSE_DIGIT
+            self.loop_mv = mean_mv
+            fact = self._follow_level(at, mean_mv)
+            return fact if fact else self._follow_polarity(at, mean_mv)
+        if not self._broken:
+            self._broken = True
+            self._broken_at = self._seen_at
+            self._level_sum = self._level_count = 0
+            self.at = self._seen_at
+            return facts.LOOP_OPENED
+        if seen == OPEN and since_ms(at, self._broken_at) >= HANG_UP_MS:
+            self._state = OPEN
+            self.at = self._broken_at
+            self.loop_mv = mean_mv
+            return facts.HUNG_UP
+        if seen == CUT and since_ms(at, self._broken_at) >= CUT_BUSY_MS:
+            self._state = CUT
+            self.at = self._broken_at
+            self.loop_mv = mean_mv
+            return facts.LINE_CUT
+        return facts.NOTHING
+
+    def _follow_level(self, at, mean_mv):
+        """A step of the off-hook voltage, judged on means of 160 ms."""
+        self._level_sum += abs(mean_mv)
+        self._level_count += 1
+        if self._level_count < _LEVEL_READINGS:
+            return facts.NOTHING
+        level_mv = self._level_sum // _LEVEL_READINGS
+        self._level_sum = self._level_count = 0
+        if not self._level_mv:
+            self._level_mv = level_mv
+            return facts.NOTHING
+        is_low = level_mv * 100 < self._level_mv * (100 - LEVEL_STEP_PERCENT)
+        if is_low == self._is_low:
+            return facts.NOTHING
+        self._is_low = is_low
+        self.at = at
+        return facts.LEVEL_LOW if is_low else facts.LEVEL_NORMAL
+
+    def _follow_polarity(self, at, mean_mv):
+        if -CUT_MV < mean_mv < CUT_MV:
+            return facts.NOTHING
+        is_reversed = (mean_mv < 0) != self._reference_reversed
+        if is_reversed != self._reversed_seen:
+            self._reversed_seen = is_reversed
+            self._reversed_at = at
+        if is_reversed == self._reversed or since_ms(at, self._reversed_at) < POLARITY_MS:
+            return facts.NOTHING
+        self._reversed = is_reversed
+        self.at = self._reversed_at
+        return facts.REVERSED if is_reversed else facts.STRAIGHT
+
+    def _state_fact(self, fact, mean_mv):
+        self.at = self._seen_at
+        self.loop_mv = mean_mv
+        return fact
+
+
+def _classify(loop_mv):
+    size = loop_mv if loop_mv >= 0 else -loop_mv
+    return CUT if size < CUT_MV else CLOSED if size < IN_USE_MV else OPEN

@@ -1,0 +1,212 @@
+"""The recorder: A-law of everything heard in a ring of 8 s, and what of it belongs to a recording.
+
+Rules:
+    1. The ring runs always, so a recording starts at the very sample at which the handset was lifted, though
+       that is known only later.
+    2. Places are sample positions modulo 2^29; samples of a recording count from its first.
+    3. Samples behind a hold (the loop has opened: a pulse or the end?) are not handed out until it is released.
+    4. What the ring has overwritten before it could be sent becomes one audio_gap, told when sending goes on or
+       the recording ends. Silence stands for it, so the recording keeps its true duration.
+    5. A recording leaves the table when its last sample is acknowledged; after a new session it is sent again
+       from the oldest sample that may still have been under way.
+"""
+
+from firmware.board.clock import since_ms
+from firmware.dsp.alaw import encode_alaw
+from protocol.const import BLOCK_SAMPLES, MAX_AUDIO_BYTES
+
+RING_SIZE = 65536
+"""8.19 s; a power of two."""
+_RING_MASK = RING_SIZE - 1
+_PLACE_MASK = 0x1FFFFFFF
+_SAMPLES_PER_MS = 8
+MAX_SAMPLES = 6 * 3600 * 8000
+"""A handset off-hook for longer is no call; the recording ends, the call goes on."""
+MAX_OPEN = 4
+SILENCE = b"\xd5" * BLOCK_SAMPLES
+
+
+class Recording:
+    """One recording in the table; counts are samples from its first.
+
+    Attributes:
+        call: its call. place: of its first sample. sent: handed out so far. length: None while it runs.
+        gap_first, gap_count: overwritten and not yet told.
+    """
+
+    def __init__(self, call, place):
+        self.call = call
+        self.place = place
+        self.sent = 0
+        self.length = None
+        self.gap_first = 0
+        self.gap_count = 0
+
+
+class Recorder:
+    """Keeps and hands out.
+
+    Args:
+        journal: `append(tick, type, fields)`. ring: RING_SIZE bytes.
+
+    Attributes:
+        is_recording: a recording runs. lost: samples that became gaps, since boot.
+    """
+
+    def __init__(self, journal, ring):
+        self.is_recording = False
+        self.lost = 0
+        self._journal = journal
+        self._ring = ring
+        self._codes = bytearray(BLOCK_SAMPLES)
+        self._place = 0  # of the sample after the newest
+        self._tick = 0  # when that sample was heard
+        self._open = []
+        self._held = None
+
+    # -- what comes in
+
+    def feed(self, samples, tick):
+        """Take one block of 256 samples whose last was heard at `tick`."""
+        encode_alaw(samples, self._codes, BLOCK_SAMPLES)
+        self._write(self._codes, tick)
+
+    def lose(self, samples, tick):
+        """`samples` samples were never heard (an overrun ended at `tick`); a multiple of 8."""
+        if self.is_recording:
+            current = self._open[-1]
+            self._tell_gap(current.call, self._count(current), samples, "overrun")
+        whole = samples // BLOCK_SAMPLES
+        for _ in range(min(whole, RING_SIZE // BLOCK_SAMPLES)):
+            self._write(SILENCE, tick)
+        skipped = max(0, whole - RING_SIZE // BLOCK_SAMPLES)
+        self._place = (self._place + skipped * BLOCK_SAMPLES) & _PLACE_MASK
+        rest = samples % BLOCK_SAMPLES
+        if rest:
+            self._write(SILENCE[:rest], tick)
+
+    def start(self, call, tick):
+        """Begin the recording of `call` with the sample heard at `tick`, at most 8 s ago."""
+        if len(self._open) >= MAX_OPEN:
+            self._drop(self._open.pop(0))
+        self._open.append(Recording(call, self._place_at(tick)))
+        self.is_recording = True
+        self._held = None
+
+    def stop(self, tick):
+        """End it before the sample heard at `tick`; samples it counts, None when none was running."""
+        if not self.is_recording:
+            return None
+        current = self._open[-1]
+        length = (self._place_at(tick) - current.place) & _PLACE_MASK
+        current.length = max(0, min(length, MAX_SAMPLES)) if length < _PLACE_MASK >> 1 else 0
+        self.is_recording = False
+        self._held = None
+        return current.length
+
+    def hold(self, tick):
+        """Hand nothing out from `tick` on."""
+        self._held = self._place_at(tick)
+
+    def release(self):
+        """Undo `hold`."""
+        self._held = None
+
+    # -- what goes out
+
+    @property
+    def is_idle(self):
+        """True when nothing waits to be sent or acknowledged."""
+        return not self._open
+
+    def next_audio(self):
+        """(call, first sample, A-law bytes) of the next payload, or None."""
+        for recording in self._open:
+            self._skip_overwritten(recording)
+            ready = self._count(recording) - recording.sent
+            if recording.length is None and ready < MAX_AUDIO_BYTES or ready <= 0:
+                continue
+            self._flush_gap(recording)
+            first = recording.sent
+            size = min(ready, MAX_AUDIO_BYTES)
+            recording.sent += size
+            return recording.call, first, self._read(recording.place + first, size)
+        return None
+
+    def acknowledged(self):
+        """Everything handed out has arrived: ended recordings that are out leave the table."""
+        kept = []
+        for recording in self._open:
+            if recording.length is None or recording.sent < recording.length:
+                kept.append(recording)
+            else:
+                self._flush_gap(recording)
+        self._open = kept
+
+    def rewind(self, window):
+        """A session was lost with at most `window` payloads under way: hand those samples out again."""
+        for recording in self._open:
+            recording.sent = max(0, recording.sent - window * MAX_AUDIO_BYTES)
+
+    # -- inside
+
+    def _write(self, codes, tick):
+        size = len(codes)
+        start = self._place & _RING_MASK
+        if start + size <= RING_SIZE:
+            self._ring[start : start + size] = codes
+        else:
+            head = RING_SIZE - start
+            self._ring[start:RING_SIZE] = codes[:head]
+            self._ring[0 : size - head] = codes[head:]
+        self._place = (self._place + size) & _PLACE_MASK
+        self._tick = tick
+
+    def _place_at(self, tick):
+        behind = min(since_ms(self._tick, tick) * _SAMPLES_PER_MS, RING_SIZE)
+        return (self._place - behind) & _PLACE_MASK
+
+    def _count(self, recording):
+        """Samples of the recording that exist and are not held."""
+        if recording.length is not None:
+            return recording.length
+        end = self._place if self._held is None else self._held
+        return min((end - recording.place) & _PLACE_MASK, MAX_SAMPLES)
+
+    def _skip_overwritten(self, recording):
+        behind = (self._place - recording.place - recording.sent) & _PLACE_MASK
+        overwritten = behind - RING_SIZE
+        if overwritten <= 0:
+            return
+        overwritten = min(overwritten, self._count(recording) - recording.sent)
+        if overwritten <= 0:
+            return
+        if not recording.gap_count:
+            recording.gap_first = recording.sent
+        recording.gap_count += overwritten
+        recording.sent += overwritten
+
+    def _flush_gap(self, recording):
+        if recording.gap_count:
+            self._tell_gap(recording.call, recording.gap_first, recording.gap_count, "host_away")
+            recording.gap_count = 0
+
+    def _drop(self, recording):
+        """The table is full: what is left of the oldest recording becomes its last gap."""
+        left = self._count(recording) - recording.sent
+        if left > 0:
+            if not recording.gap_count:
+                recording.gap_first = recording.sent
+            recording.gap_count += left
+        self._flush_gap(recording)
+
+    def _tell_gap(self, call, first, samples, reason):
+        self.lost += samples
+        fields = {"call": call, "first_sample": first, "samples": samples, "reason": reason}
+        self._journal.append(self._tick, "audio_gap", fields)
+
+    def _read(self, place, size):
+        start = place & _RING_MASK
+        if start + size <= RING_SIZE:
+            return bytes(self._ring[start : start + size])
+        return bytes(self._ring[start:]) + bytes(self._ring[: start + size - RING_SIZE])

@@ -1,0 +1,268 @@
+"""The box: the firmware's own files on MicroPython as a child process, one grant of samples at a time.
+
+The child's stand-in for `machine` (sim/machine/) talks over an inherited socket: a request is one block of 32 ms
+as the board's parts see it, the answer is what the firmware sent meanwhile. The board never runs ahead, so the
+caller is its clock and a run gives the same bytes every time.
+"""
+
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.compiled import compile_tree
+from sim.errors import SimulatorError
+from sim.front_end import FrontEnd
+
+ROOT = Path(__file__).resolve().parent.parent
+MACHINE = ROOT / "sim" / "machine"
+CACHE = ROOT / "build" / "sim-firmware"
+BLOCK = 256
+FLASH_BYTES = 1 << 20
+HEAP = "400k"
+_REQUEST = struct.Struct("<BxHIII")
+_ANSWER = struct.Struct("<IHBB")
+_SAMPLES, _QUIET = 0, 1
+_RESTARTS = {1: 5, 2: 3}
+"""State of an answer (reset, watchdog) to the reset cause of the next boot."""
+_POWER_CUT = 3
+_POWER_ON = 1
+SERIAL_BYTES_PER_MS = 92
+"""921,600 baud."""
+
+
+class Samples(Protocol):
+    """What stood on the pair for a while; `sim.line.LineBlock` is one."""
+
+    @property
+    def audio(self) -> NDArray[np.int16]: ...
+    @property
+    def loop_mv(self) -> NDArray[np.int32]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BoardOutput:
+    """What the box did during one step.
+
+    Attributes:
+        serial_out: bytes for the serial port.
+        audio_out: samples at 8 kHz for the line, None when it played nothing.
+        seized: it holds the line.
+    """
+
+    serial_out: bytes
+    audio_out: NDArray[np.int16] | None
+    seized: bool
+
+
+@dataclass(frozen=True)
+class BoardSettings:
+    """How the box is made.
+
+    Attributes:
+        source: 12 hex digits.
+        flash: file that holds its flash chip; made when it is absent.
+        root: folder whose `firmware` and `protocol` run on it.
+        main: the program to run; a test may put its own in place of main.py.
+        start_ms: uptime at power-on.
+        seed: of the board's random numbers (0: its own), so that a run gives the same bytes again.
+        hang_s: seconds of wall time after which a silent board counts as hung, and its watchdog bites.
+    """
+
+    source: str
+    flash: Path
+    root: Path = ROOT
+    main: Path | None = None
+    heap: str = HEAP
+    start_ms: int = 0
+    seed: int = 0
+    hang_s: float = 20.0
+    flash_bytes: int = FLASH_BYTES
+    interpreter: tuple[str, ...] = field(default_factory=lambda: (find_micropython(),))
+
+
+def find_micropython() -> str:
+    """The interpreter beside this Python, else the one on the path.
+
+    Raises:
+        SimulatorError: there is none.
+    """
+    beside = Path(sys.executable).parent / "micropython"
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if found is None:
+        raise SimulatorError("micropython is missing: run `make setup`")
+    return found
+
+
+class Board:
+    """One box under power. `step` and `skip` let time pass; `kill` pulls the plug, `restart` puts it back.
+
+    Attributes:
+        now_ms: uptime of this boot.
+        restarts: how often the board reset itself (watchdog or reboot).
+        is_cut: power was lost inside a flash operation, as `cut_flash` asked; `restart` brings it back.
+    """
+
+    def __init__(self, settings: BoardSettings) -> None:
+        self.settings = settings
+        self.restarts = 0
+        self.is_cut = False
+        self.now_ms = settings.start_ms
+        self._front_end = FrontEnd()
+        self._tree = compile_tree(settings.root, CACHE)
+        self._power_ons = 0
+        self._cut = (0, 0)
+        self._serial_in = b""
+        self._process: subprocess.Popen[bytes] | None = None
+        if not settings.flash.exists():
+            settings.flash.write_bytes(b"\xff" * settings.flash_bytes)
+        self._power_on(_POWER_ON)
+
+    def step(self, block: Samples, serial_in: bytes = b"") -> BoardOutput:
+        """Let the samples of `block` pass; whole milliseconds.
+
+        A board without power answers nothing, and bytes for it are lost.
+        """
+        outputs = []
+        self._serial_in += serial_in
+        for first in range(0, len(block.audio), BLOCK):
+            audio = block.audio[first : first + BLOCK]
+            loop_mv = block.loop_mv[first // 8 : (first + len(audio)) // 8]
+            serial = self._take_serial(len(loop_mv))
+            pcm = self._front_end.codec_frames(audio)
+            rows = self._front_end.rows(loop_mv)
+            outputs.append(self._grant(_SAMPLES, len(audio) * 2, len(loop_mv), rows, serial, pcm))
+        return _join(outputs)
+
+    def skip(self, ms: int, serial_in: bytes = b"") -> BoardOutput:
+        """Let quiet time pass without samples: the board sees the sample index jump, as after an overrun."""
+        self._serial_in += serial_in
+        serial = self._take_serial(ms)
+        return self._grant(_QUIET, 0, ms, self._front_end.last_row, serial, b"")
+
+    def kill(self) -> None:
+        """Pull the plug: the process ends between two instructions; the flash file keeps what was written."""
+        if self._process is not None:
+            self._process.kill()
+            self._end_process()
+
+    def restart(self) -> None:
+        """Power off and on again."""
+        self.kill()
+        self.is_cut = False
+        self._power_on(_POWER_ON)
+
+    def cut_flash(self, operation: int, reached: int = 0) -> None:
+        """From the next power-on, lose power in flash `operation` (from 1) after `reached` of its bytes."""
+        self._cut = (operation, reached)
+
+    def close(self) -> None:
+        """End the child; harmless twice."""
+        self.kill()
+
+    def _take_serial(self, ms: int) -> bytes:
+        size = SERIAL_BYTES_PER_MS * ms
+        now, self._serial_in = self._serial_in[:size], self._serial_in[size:]
+        return now
+
+    def _power_on(self, cause: int) -> None:
+        here, there = socket.socketpair()
+        settings = self.settings
+        self._power_ons += 1
+        arguments = {
+            "fd": there.fileno(),
+            "source": settings.source,
+            "cause": cause,
+            "flash": settings.flash,
+            "boot": self._tree / "boot.py",
+            "main": settings.main or self._tree / "main.py",
+            "start_ms": settings.start_ms,
+            "seed": settings.seed and settings.seed + self._power_ons,
+            "cut_at": self._cut[0],
+            "cut_bytes": self._cut[1],
+        }
+        self._cut = (0, 0)
+        self._process = subprocess.Popen(
+            [*settings.interpreter, "-X", f"heapsize={settings.heap}", str(MACHINE / "power_on.py")]
+            + [f"{name}={value}" for name, value in arguments.items()],
+            pass_fds=(there.fileno(),),
+            env={"MICROPYPATH": f"{self._tree}/sim/machine:{self._tree}:.frozen"},
+            stdin=subprocess.DEVNULL,
+        )
+        there.close()
+        here.settimeout(settings.hang_s)
+        self._socket = here
+        self._serial_in = b""
+        self.now_ms = settings.start_ms
+
+    def _end_process(self) -> None:
+        assert self._process is not None
+        self._process.wait()
+        self._process = None
+        self._socket.close()
+
+    def _grant(
+        self, kind: int, frames: int, duration_ms: int, rows: bytes, serial: bytes, pcm: bytes
+    ) -> BoardOutput:
+        if self._process is None:
+            return _SILENT
+        self.now_ms += duration_ms
+        head = _REQUEST.pack(kind, frames, duration_ms, len(serial), 0)
+        try:
+            self._socket.sendall(head + rows + serial + pcm)
+            serial_size, out_frames, seized, state = _ANSWER.unpack(self._receive(_ANSWER.size))
+            serial_out = self._receive(serial_size)
+            played = self._receive(2 * out_frames)
+        except TimeoutError:
+            self.kill()
+            self._restart_itself(2)
+            return _SILENT
+        except OSError:
+            raise SimulatorError(self._last_words()) from None
+        if state:
+            self._end_process()
+            self._restart_itself(state)
+        audio_out = self._front_end.line_samples(played) if out_frames else None
+        return BoardOutput(serial_out, audio_out, bool(seized) and not state)
+
+    def _restart_itself(self, state: int) -> None:
+        if state == _POWER_CUT:
+            self.is_cut = True
+            return
+        self.restarts += 1
+        self._power_on(_RESTARTS[state])
+
+    def _receive(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = self._socket.recv(size - len(data))
+            if not piece:
+                raise ConnectionResetError
+            data += piece
+        return data
+
+    def _last_words(self) -> str:
+        self.kill()
+        return "the firmware ended by itself; its traceback stands above"
+
+
+_SILENT = BoardOutput(b"", None, False)
+
+
+def _join(outputs: list[BoardOutput]) -> BoardOutput:
+    if len(outputs) == 1:
+        return outputs[0]
+    if not any(output.audio_out is not None for output in outputs):
+        audio_out = None
+    else:
+        empty = np.zeros(BLOCK, dtype=np.int16)
+        audio_out = np.concatenate([empty if o.audio_out is None else o.audio_out for o in outputs])
+    seized = outputs[-1].seized if outputs else False
+    return BoardOutput(b"".join(output.serial_out for output in outputs), audio_out, seized)
