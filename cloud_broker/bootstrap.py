@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+from argon2 import PasswordHasher
+
 from cloud_broker.adapters.clock import build_clock
 from cloud_broker.adapters.mosquitto import CLOUD_USER, derive_password
 from cloud_broker.adapters.mqtt import Broker, Connection
@@ -59,8 +61,18 @@ def build_cloud(settings: Settings) -> Cloud:
     migrate(database)
     if not settings.demo and count_demo_users(database):
         raise DemoPasswords
-    clock = build_clock(settings.clock)
-    store = open_store(settings.recordings)
+    return assemble(settings, build_clock(settings.clock), database, open_store(settings.recordings), secret)
+
+
+def assemble(
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    store: ObjectStore,
+    secret: bytes,
+    hasher: PasswordHasher | None = None,
+) -> Cloud:
+    """Put ready parts together; tests bring their own clock and a cheaper password hash."""
     reader = SqlReader(database, clock)
     playback = Playback(database, clock, secret)
     return Cloud(
@@ -68,7 +80,7 @@ def build_cloud(settings: Settings) -> Cloud:
         clock=clock,
         database=database,
         store=store,
-        people=People(database, clock),
+        people=People(database, clock, hasher),
         enrolment=Enrolment(database, clock, secret, settings.mosquitto_dir),
         recordings=Recordings(database, store, clock),
         playback=playback,

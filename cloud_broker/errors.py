@@ -8,7 +8,8 @@ class CloudError(Exception):
 class DatabaseUnreachable(CloudError):
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
-            f"The database {url} does not answer: {reason}. Start it, or correct CLOUDSEAT_CLOUD_DATABASE_URL."
+            f"The database {url} does not answer: {reason}. "
+            "Start it, or correct CLOUDSEAT_CLOUD_DATABASE_URL."
         )
         self.url = url
         self.reason = reason
@@ -44,15 +45,16 @@ class ClaimRefused(CloudError):
 class TimeServiceLost(CloudError):
     def __init__(self) -> None:
         super().__init__(
-            "The time service of the simulation does not answer. Start it first, or set CLOUDSEAT_CLOUD_CLOCK=system."
+            "The time service of the simulation does not answer. Start it first, or set "
+            "CLOUDSEAT_CLOUD_CLOCK=system."
         )
 
 
 class DemoPasswords(CloudError):
     def __init__(self) -> None:
         super().__init__(
-            "This database has log-ins with well-known demo passwords. Set CLOUDSEAT_CLOUD_DEMO=true to go on "
-            "with the demo, or use another data directory."
+            "This database has log-ins with well-known demo passwords. Set CLOUDSEAT_CLOUD_DEMO=true to go "
+            "on with the demo, or use another data directory."
         )
 
 

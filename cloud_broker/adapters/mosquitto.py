@@ -1,4 +1,4 @@
-"""Mosquitto's own files: who may connect (passwd), to which topics (acl), and where it listens (mosquitto.conf).
+"""Mosquitto's own files: who may connect (passwd), to which topics (acl), where it listens (mosquitto.conf).
 
 A desk's user name is its id. The one ACL holds a desk inside `cloudseat/v1/{desk}/` and each topic to its
 direction. Passwords are PBKDF2-SHA512 in Mosquitto's `$7$iterations$salt$hash` form; its default of 101

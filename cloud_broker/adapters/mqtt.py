@@ -106,8 +106,13 @@ class Connection:
                 return
             attempt = 0 if reached else attempt + 1
             delay_s = backoff_s(attempt, rng)
-            log.warning("mqtt.away", host=self._broker.host, port=self._broker.port, retry_in_s=round(delay_s, 1),
-                        remedy="start the broker; the web part works meanwhile")  # fmt: skip
+            log.warning(
+                "mqtt.away",
+                host=self._broker.host,
+                port=self._broker.port,
+                retry_in_s=round(delay_s, 1),
+                remedy="start the broker; the web part works meanwhile",
+            )
             self._closing.wait(delay_s)
 
     def _connect_once(self) -> bool:
@@ -151,7 +156,7 @@ class Connection:
             "keepalive": KEEPALIVE_S,
         }
         if self._protocol is MQTTProtocolVersion.MQTTv5:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
             properties.ReceiveMaximum = RECEIVE_MAXIMUM
             options |= {"clean_start": False, "properties": properties}
@@ -174,7 +179,7 @@ class Connection:
 
     def _handle_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         mid, qos = message.mid, message.qos
-        incoming = Incoming(message.topic, message.payload, lambda: _acknowledge(client, mid, qos))
+        incoming = Incoming(message.topic, bytes(message.payload), lambda: _acknowledge(client, mid, qos))
         self._queue.put(incoming)
 
 

@@ -9,7 +9,7 @@ KEY_BYTES = 32
 
 
 def load_secret(data_dir: Path) -> bytes:
-    """Read the key, or make it (mode 0600). Losing it revokes play addresses and broker passwords, no data."""
+    """Read the key, or make it (mode 0600). Losing it revokes play addresses and broker passwords."""
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / KEY_FILE
     try:

@@ -153,8 +153,9 @@ def _seed_people(
 def _seed_tickets(connection: Connection, estate: Estate, residents: list[int], now_ms: int) -> None:
     """Past tickets: two of the first resident, the rest scattered over the last 60 days."""
     rng = random.Random(SEED)
-    agents = list(connection.execute(select(tables.user.c.id, tables.user.c.desk, tables.user.c.name)
-                                     .where(tables.user.c.role == "agent").order_by(tables.user.c.id)))  # fmt: skip
+    user = tables.user.c
+    query = select(user.id, user.desk, user.name).where(user.role == "agent").order_by(user.id)
+    agents = list(connection.execute(query))
     for number in range(PAST_TICKETS):
         index = 0 if number < 2 else rng.randrange(len(residents))
         code = ("water.leak", "lift.noise")[number] if number < 2 else rng.choice(sorted(_NOTES))
@@ -167,8 +168,9 @@ def _seed_tickets(connection: Connection, estate: Estate, residents: list[int], 
         ticket = connection.execute(
             insert(tables.ticket)
             .values(
-                desk=agent.desk, type=item.type, state="closed", closing="confirmed", items=json.dumps([code]),
-                place=place, note=_NOTES[code], urgency=item.urgency, created_ms=created_ms,
+                desk=agent.desk, type=item.type, state="closed", closing="confirmed",
+                items=json.dumps([code]), place=place, note=_NOTES[code], urgency=item.urgency,
+                created_ms=created_ms,
                 promised_ms=created_ms + 30 * 60_000, resident_id=residents[index], agent_id=agent.id,
             )
             .returning(tables.ticket.c.id)

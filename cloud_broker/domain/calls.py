@@ -268,7 +268,7 @@ def _inbound_outcome(facts: _Facts) -> Outcome:
 
 
 def _find_connection(facts: _Facts, end: Event | None) -> tuple[Event | None, str | None]:
-    """An analogue line does not say that the far end answered: polarity, else the end of ring-back, else time."""
+    """An analogue line does not say that the far end answered: polarity, end of ring-back, else time."""
     if facts.connected is not None:
         method = facts.connected.fields.get("method") or "polarity"
         return facts.connected, method

@@ -1,7 +1,9 @@
 """What a ticket can be about: types, and the item tree of each (DOMAIN: ticket taxonomy).
 
-Codes are stable; names may change. 特急 items are critical: a person in a lift and the smell of gas do not wait.
+Codes are stable; names may change. 特急 items are critical: a person in a lift and gas do not wait.
 """
+
+from typing import Literal
 
 from cloud_broker.domain.views import TicketItem
 
@@ -16,8 +18,11 @@ TYPES: dict[str, tuple[str, str]] = {
     "nuisance": ("骚扰", "Nuisance"),
 }
 
+Urgency = Literal["normal", "major", "critical"]
+_Row = tuple[str, str, str, Urgency]
+
 # code, 中文, English, urgency (normal, major, critical); a code under a group begins with the group's
-_ROWS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+_ROWS: dict[str, tuple[_Row, ...]] = {
     "repair": (
         ("water", "给排水", "Water and drains", "normal"),
         ("water.leak", "漏水", "Leak", "major"),
@@ -87,11 +92,10 @@ _ROWS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 }
 
 
-def _build(type_: str, rows: tuple[tuple[str, str, str, str], ...]) -> tuple[TicketItem, ...]:
-    def leaf(row: tuple[str, str, str, str], children: tuple[TicketItem, ...] = ()) -> TicketItem:
+def _build(type_: str, rows: tuple[_Row, ...]) -> tuple[TicketItem, ...]:
+    def leaf(row: _Row, children: tuple[TicketItem, ...] = ()) -> TicketItem:
         code, name_zh, name_en, urgency = row
-        kind = "critical" if urgency == "critical" else "major" if urgency == "major" else "normal"
-        return TicketItem(code, name_zh, name_en, type_, kind, children)
+        return TicketItem(code, name_zh, name_en, type_, urgency, children)
 
     groups = [row for row in rows if "." not in row[0]]
     return tuple(

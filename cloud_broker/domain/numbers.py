@@ -19,13 +19,14 @@ RULES_VERSION = 1
 # Carrier prefixes dialled before a number ("IP calls"); what follows is a mobile or 0 + area code + number.
 _IP_PREFIXES = ("17901", "17909", "17911", "17931", "17950", "17951", "17961", "17990", "17991", "17996",
                 "12593", "11808", "10193", "193", "190")  # fmt: skip
-_SERVICE = re.compile(r"1(?:0\d{3}|1\d{1,2}|2\d{1,4}|06\d{2,17}|00\d{2,3})|9[56]\d{3,11}")
-_MOBILE = re.compile(r"1[3-9]\d{9}")
-_LOCAL = re.compile(r"[2-8]\d{6,7}")
-_TOLL_SHARED = re.compile(r"400\d{7}")
-_TOLL_FREE = re.compile(r"800\d{7}")
-_VIRTUAL = re.compile(r"1(?:70|71|62|65|67)\d{8}")
-_AREA_CODE = re.compile(r"0(?:10|2\d|[3-9]\d{2})")
+_SERVICE = re.compile(r"1(?:0\d{3}|1\d{1,2}|2\d{1,4}|06\d{2,17}|00\d{2,3})|9[56]\d{3,11}", re.ASCII)
+_MOBILE = re.compile(r"1[3-9]\d{9}", re.ASCII)
+_LOCAL = re.compile(r"[2-8]\d{6,7}", re.ASCII)
+_TOLL_SHARED = re.compile(r"400\d{7}", re.ASCII)
+_TOLL_FREE = re.compile(r"800\d{7}", re.ASCII)
+_VIRTUAL = re.compile(r"1(?:70|71|62|65|67)\d{8}", re.ASCII)
+_DIGITS = re.compile(r"\+?\d+", re.ASCII)
+_AREA_CODE = re.compile(r"0(?:10|2\d|[3-9]\d{2})", re.ASCII)
 _PUNCTUATION = re.compile(r"[\s\-‐-―().·/_]+")
 _WITHHELD = {"p", "private", "withheld"}
 _UNAVAILABLE = {"o", "outofarea", "unavailable"}
@@ -88,7 +89,7 @@ def normalise(raw: str, *, area_code: str) -> Number:
     absent = _absent_state(text)
     if absent is not None:
         return Number(raw, None, NumberKind.ABSENT, absent)
-    if not re.fullmatch(r"\+?\d+", text):
+    if not _DIGITS.fullmatch(text):
         return Number(raw, None, NumberKind.INVALID, NumberState.UNCERTAIN)
     kind, e164 = _classify(text, area_code)
     state = NumberState.UNCERTAIN if kind is NumberKind.INVALID else NumberState.PRESENT
@@ -139,19 +140,15 @@ def _strip_country_and_carrier(text: str) -> str:
         return text[2:]
     for prefix in _IP_PREFIXES:
         rest = text.removeprefix(prefix)
-        if rest != text and (_MOBILE.fullmatch(rest.removeprefix("0")) or rest.startswith("0")):
-            if not _MOBILE.fullmatch(text):
-                return rest
+        is_number = _MOBILE.fullmatch(rest) or rest.startswith("0")
+        if rest != text and is_number and not _MOBILE.fullmatch(text):
+            return rest
     return text
 
 
 def _with_trunk_zero(national: str) -> str:
     """+86 10 6234 5678 has no trunk 0; give it back so that one rule reads both."""
-    if (
-        national.startswith("0")
-        or _MOBILE.fullmatch(national)
-        or national.startswith(("400", "800", "95", "96"))
-    ):
+    if national.startswith(("0", "400", "800", "95", "96")) or _MOBILE.fullmatch(national):
         return national
     return "0" + national
 

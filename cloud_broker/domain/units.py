@@ -15,7 +15,7 @@ _PLAIN = re.compile(
 
 
 def read_room(text: str) -> str:
-    """The label of a unit: `3栋-2单元-1102` where building, entrance and room can be told apart, else as said.
+    """The label of a unit: `3栋-2单元-1102` where its three parts can be told apart, else as said.
 
     Args:
         text: what a person typed; empty means no room.

@@ -103,7 +103,7 @@ class RecordingView:
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One event of a call as a line of its timeline. `detail` is already fit to show; `at` may be approximate."""
+    """One event as a line of its call's timeline. `detail` is fit to show; `at` may be approximate."""
 
     at: datetime
     type: str
@@ -166,8 +166,8 @@ class TicketChange:
 class TicketView:
     """One ticket. `call`, `recording` and `agent` are the bindings of F05.
 
-    `moves`: what `Writer.move_ticket` accepts now (`closed_confirmed`, `closed_unreachable`, `closed_declined`
-    each close it; the state is then `closed` and `closing` says how).
+    `moves`: what `Writer.move_ticket` accepts now (`closed_confirmed`, `closed_unreachable` and
+    `closed_declined` each close it; the state is then `closed` and `closing` says how).
     """
 
     id: int
@@ -249,7 +249,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class CallFilter:
-    """What a list of calls is narrowed to; None = any. `text` searches raw and normalised numbers and rooms."""
+    """What a list of calls is narrowed to; None = any. `text` searches numbers, names and rooms."""
 
     desk: str | None = None
     box: str | None = None

@@ -1,4 +1,4 @@
-"""The consumer's thread: batches from the broker into the database, then the answers, then the acknowledgement."""
+"""The consumer's thread: a batch into the database, then the answers, then the acknowledgement."""
 
 import json
 import threading

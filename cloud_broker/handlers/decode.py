@@ -69,7 +69,7 @@ def load_fields(event_type: str, text: str) -> dict[str, Any]:
 
 
 def claimed_id(payload: bytes) -> tuple[str, int] | None:
-    """(boot, seq) of a payload that is wrong in some other way, so that its sender can be told it was kept."""
+    """(boot, seq) of a payload that is wrong otherwise, so that its sender can be told it was kept."""
     try:
         body = json.loads(payload[:MAX_PAYLOAD_BYTES])
         boot, seq = body["boot"], body["seq"]

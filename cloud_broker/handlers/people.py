@@ -1,4 +1,4 @@
-"""Log-ins: passwords by argon2, sessions and API tokens of which only hashes are kept, a limit on guessing."""
+"""Log-ins: passwords by argon2, sessions and tokens kept only as hashes, a limit on guessing."""
 
 import hashlib
 import secrets

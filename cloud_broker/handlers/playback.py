@@ -1,4 +1,4 @@
-"""Playing a recording: a signed address that lives for minutes, and one audit row for each time it is given out."""
+"""Playing a recording: a signed address that lives for minutes, one audit row each time it is given out."""
 
 import base64
 import binascii

@@ -80,5 +80,5 @@ def _latest(events: Iterable[Event]) -> int:
 
 
 def refresh_call(connection: Connection, now_ms: int, desk: str, call_id: str) -> None:
-    """Tell the desk's pages that something beside a call's events changed: its recording, owner or resident."""
+    """Tell the desk's pages that a call changed in what is not its events: recording, owner, resident."""
     outbox.add_calls(connection, now_ms, [(desk, call_id)], [])

@@ -70,7 +70,7 @@ class Recordings:
         _check_digest(body, digest)
         self.store.put(_part_key(call_id, number), iter([body]))
         with self.database.write() as connection:
-            self._note(connection, call_id, "uploading", "", 0, 0, or_else="DO NOTHING")
+            self._note(connection, call_id, "uploading", "", 0, 0)
 
     def complete(self, desk: str, call_id: str, sha256: str, length: int, parts: int, samples: int) -> Stored:
         """Join parts 1..`parts`; verified only if the whole's hash and length are right."""
@@ -86,7 +86,7 @@ class Recordings:
             digest.update(chunk)
         if digest.hexdigest() != sha256 or sum(s or 0 for s in sizes) != length:
             raise UploadRefused(
-                "digest", "The joined parts do not have the announced SHA-256; send all parts again."
+                "digest", "The joined parts do not have the announced SHA-256; send them all again."
             )
         self.store.put(key_of(call_id), self._read_parts(call_id, parts))
         stored = self._verify(desk, call_id, sha256, length, samples)
@@ -124,12 +124,13 @@ class Recordings:
         return Stored("verified", sha256, length, created=True)
 
     def _note(
-        self, connection: Connection, call_id: str, state: str, sha256: str, length: int, samples: int,
-        or_else: str = "DO UPDATE SET state = excluded.state, sha256 = excluded.sha256, bytes = excluded.bytes, "
-        "samples = excluded.samples, changed_ms = excluded.changed_ms",
-    ) -> None:  # fmt: skip
+        self, connection: Connection, call_id: str, state: str, sha256: str, length: int, samples: int
+    ) -> None:
+        """Write the row; `uploading` never takes the place of what is verified."""
         columns = ("call_id", "state", "sha256", "bytes", "samples", "changed_ms")
         row = (call_id, state, sha256, length, samples, self.clock.now_ms())
+        given = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
+        or_else = "DO NOTHING" if state == "uploading" else f"DO UPDATE SET {given}"
         insert_rows(connection, tables.recording, columns, [row], or_else=f"ON CONFLICT (call_id) {or_else}")
 
     def _read_parts(self, call_id: str, parts: int) -> Iterator[bytes]:
@@ -175,7 +176,7 @@ def _check_digest(body: bytes, header: str) -> str:
     actual = hashlib.sha256(body).hexdigest()
     if announced != actual:
         raise UploadRefused(
-            "digest", "The body does not have the announced SHA-256; nothing was stored. Send it again."
+            "digest", "The body does not have the announced SHA-256; nothing was stored, send it again."
         )
     return actual
 

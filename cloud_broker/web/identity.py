@@ -88,8 +88,9 @@ class CookieSessions:
         try:
             session = self._people.log_in(username, password, address=address)
         except LogInRefused as refused:
-            reason = "locked" if refused.retry_after_s else "wrong"
-            raise SignInRefused(reason, refused.retry_after_s) from refused
+            raise SignInRefused(
+                "locked" if refused.retry_after_s else "wrong", refused.retry_after_s
+            ) from refused
         response.set_cookie(
             COOKIE,
             session.token,

@@ -1,4 +1,4 @@
-"""Serving: the socket is ours, so that a taken port is one clear sentence; the ready line comes when it answers."""
+"""Serving: the socket is ours, so that a taken port is one clear sentence."""
 
 import socket
 from collections.abc import Callable

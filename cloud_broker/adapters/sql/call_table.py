@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -11,11 +13,14 @@ from cloud_broker.adapters.sql.bulk import insert_rows, select_in, update_rows
 from cloud_broker.domain.calls import Call
 from protocol.ids import parse_call_id
 
-_PROJECTED = (
+_SAME_NAME = (
     "state", "direction", "outcome", "number", "e164", "number_kind", "number_state", "started_ms",
     "answered_ms", "ended_ms", "ring_count", "talk_ms", "caller_id_format", "caller_name", "dialled",
-    "connected_by", "resumed", "clock", "recording_state", "recording_reason", "recording_samples",
-    "recording_gaps", "owner_id",
+    "connected_by", "resumed", "clock",
+)  # fmt: skip
+_read_same_name = attrgetter(*_SAME_NAME)
+_PROJECTED = (
+    *_SAME_NAME, "recording_state", "recording_reason", "recording_samples", "recording_gaps", "owner_id",
 )  # fmt: skip
 
 
@@ -40,18 +45,15 @@ def lock_calls(connection: Connection, desks: Mapping[str, str]) -> list[LockedC
     lock = "" if connection.dialect.name == "sqlite" else "FOR UPDATE"
     columns = "id, desk, gone_ms, " + ", ".join(_PROJECTED)
     found = select_in(connection, columns, tables.call, "id", sorted(desks), f"ORDER BY id {lock}")
-    return [LockedCall(row[0], row[1], row[2], _comparable(row[3:])) for row in found]
+    return [LockedCall(row[0], row[1], row[2], tuple(row[3:])) for row in found]
 
 
 def row_of(call: Call, owner_id: int | None) -> tuple[Any, ...]:
     """The projected columns of one call."""
+    same = (str(value) if isinstance(value, StrEnum) else value for value in _read_same_name(call))
     recording = call.recording
-    return (
-        str(call.state), call.direction, _text(call.outcome), call.number, call.e164, _text(call.number_kind),
-        str(call.number_state), call.started_ms, call.answered_ms, call.ended_ms, call.ring_count, call.talk_ms,
-        call.caller_id_format, call.caller_name, call.dialled, call.connected_by, call.resumed, call.clock,
-        str(recording.state), recording.reason, recording.samples, json.dumps(recording.gaps), owner_id,
-    )  # fmt: skip
+    gaps = json.dumps(recording.gaps)
+    return (*same, str(recording.state), recording.reason, recording.samples, gaps, owner_id)
 
 
 def update_calls(connection: Connection, rows: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
@@ -65,12 +67,3 @@ def find_open_calls(connection: Connection, boxes: Iterable[str]) -> list[tuple[
         connection, "id, desk, box, boot", tables.call, "box", boxes, "AND state IN ('ringing', 'talking')"
     )
     return [(row[0], row[1], row[2], row[3]) for row in rows]
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _comparable(row: Sequence[Any]) -> tuple[Any, ...]:
-    """SQLite gives 0 and 1 for booleans, which equal False and True."""
-    return tuple(row)

@@ -13,7 +13,7 @@ from cloud_broker.adapters.sql.resident_views import match_numbers, match_reside
 from cloud_broker.domain.calls import SAMPLE_RATE_HZ
 from cloud_broker.domain.timeline import build_timeline
 from cloud_broker.domain.times import to_datetime
-from cloud_broker.domain.views import CallView, RecordingView, ResidentMatch
+from cloud_broker.domain.views import CallView, RecordingState, RecordingView, ResidentMatch
 
 RINGS_BEFORE_CALLER_ID = 1
 
@@ -51,7 +51,7 @@ def load_recordings(connection: Connection, call_ids: Sequence[str]) -> dict[str
 
 def build_recording(row: Any, stored: Any | None) -> RecordingView:
     """What box and agent said (columns of the call) overlaid by what the cloud holds."""
-    state = row.recording_state or "none"
+    state: RecordingState = row.recording_state or "none"
     if state == "none" and row.recording_reason not in (None, "not_answered"):
         state = "lost"
     samples, length = row.recording_samples, None

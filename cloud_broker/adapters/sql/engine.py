@@ -15,7 +15,7 @@ POOL_SIZE = 10
 
 
 class Database:
-    """Transactions over one engine. On SQLite writers queue here, in the process, before they queue in the file.
+    """Transactions over one engine. On SQLite writers queue here before they queue in the file.
 
     Args:
         url: `sqlite:///...` or `postgresql://...` (psycopg 3 whatever driver it names).

@@ -7,7 +7,7 @@ not enrolled here.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from cloud_broker.adapters.sql import letters, tables
 from cloud_broker.adapters.sql.bulk import select_in
@@ -24,7 +24,8 @@ def sort_by_home(
     agents = _load_desks(
         connection, tables.agent, "id", {r.event.source for r in received}, "AND revoked_ms IS NULL"
     )
-    home, strangers = [], []
+    home: list[Received] = []
+    strangers: list[Received] = []
     for item in received:
         is_agent = item.event.type in AGENT_EVENTS
         if is_agent and agents.get(item.event.source) != item.desk:
@@ -88,6 +89,6 @@ def _box_of(item: Received) -> str | None:
 
 
 def _load_desks(
-    connection: Connection, table: tables.Table, key: str, values: Iterable[str], suffix: str = ""
+    connection: Connection, table: Table, key: str, values: Iterable[str], suffix: str = ""
 ) -> dict[str, str]:
     return {row[0]: row[1] for row in select_in(connection, f"{key}, desk", table, key, values, suffix)}

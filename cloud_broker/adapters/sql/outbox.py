@@ -71,7 +71,7 @@ def read_after(
 
 
 def last_id(connection: Connection) -> int:
-    return connection.execute(select(func.coalesce(func.max(tables.outbox.c.id), 0))).scalar_one()
+    return int(connection.execute(select(func.coalesce(func.max(tables.outbox.c.id), 0))).scalar_one())
 
 
 def forget_before(connection: Connection, before_ms: int) -> None:

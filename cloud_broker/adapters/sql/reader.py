@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, and_, or_, select
 
@@ -31,6 +31,8 @@ from cloud_broker.domain.views import (
     User,
 )
 from cloud_broker.ports import Clock
+
+T = TypeVar("T")
 
 RESIDENT_HISTORY = 20
 MISSED_DAYS = 7
@@ -149,7 +151,7 @@ class SqlReader:
         return dict(json.loads(found)) if found else {}
 
 
-def _only(views: Sequence[Any]) -> Any:
+def _only(views: Sequence[T]) -> T:
     if not views:
         raise NotFound
     return views[0]

@@ -29,6 +29,7 @@ from cloud_broker.ports import Clock
 MAX_NAME = 40
 MAX_DRAFT = 20_000
 MINUTE_MS = 60_000
+_REPLACE_DRAFT = "ON CONFLICT (call_id) DO UPDATE SET fields = excluded.fields, at_ms = excluded.at_ms"
 
 
 class SqlWriter:
@@ -91,9 +92,12 @@ class SqlWriter:
         with self._database.write() as connection:
             _find_call(connection, user, call)
             insert_rows(
-                connection, tables.draft, ("call_id", "fields", "at_ms"), [(call, text, self._clock.now_ms())],
-                or_else="ON CONFLICT (call_id) DO UPDATE SET fields = excluded.fields, at_ms = excluded.at_ms",
-            )  # fmt: skip
+                connection,
+                tables.draft,
+                ("call_id", "fields", "at_ms"),
+                [(call, text, self._clock.now_ms())],
+                or_else=_REPLACE_DRAFT,
+            )
 
     def save_resident(self, user: User, resident: NewResident) -> ResidentView:
         """A new resident with the number of the call, in the room as spoken (made if it is new)."""

@@ -26,7 +26,7 @@ _UPLOAD_STATUS = {
 
 
 class ApiRoute(APIRoute):
-    """Answers refusals with `{"error": {"reason", "message"}}`: a word for programs, a sentence for people."""
+    """Answers refusals as `{"error": {"reason", "message"}}`: a word for programs, a sentence for people."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -81,9 +81,6 @@ def refuse(status: int, reason: str, message: str) -> JSONResponse:
 def build_api(cloud: Cloud) -> APIRouter:
     """Every route of the API."""
     router = APIRouter(prefix=PREFIX, route_class=ApiRoute)
-    for add_routes in (
-        sessions.add_routes, enrolment.add_routes, calls.add_routes, recordings.add_routes, tickets.add_routes,
-        residents.add_routes, stream.add_routes,
-    ):  # fmt: skip
-        add_routes(router, cloud)
+    for module in (sessions, enrolment, calls, recordings, tickets, residents, stream):
+        module.add_routes(router, cloud)
     return router
