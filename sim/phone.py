@@ -1,5 +1,6 @@
 """Telephone sets: the desk's, on the pair, and the other party's, behind the exchange."""
 
+from dataclasses import dataclass
 from functools import cache, partial
 
 from sim.agenda import Agenda
@@ -11,8 +12,6 @@ from sim.signals.levels import SAMPLES_PER_MS, Pcm, Signal, to_pcm
 from sim.signals.tones import CAS_MS, TONES, tone_period
 from sim.speech import conversation
 
-PULSE_BREAK_MS = 60
-PULSE_MAKE_MS = 40
 BETWEEN_DIGITS_MS = 800
 FLASH_MS = 100
 ACKNOWLEDGE_AFTER_MS = 20
@@ -55,34 +54,42 @@ class Talker:
             self._source.muted = is_muted
 
 
+@dataclass(frozen=True)
+class PhoneSettings:
+    """How a set is made.
+
+    Attributes:
+        bounces: its hook switch is worn.
+        knows_call_waiting: it answers a CAS with DTMF D, as a set with call-waiting caller ID does.
+        dtmf: how its keys sound.
+        pulse_break_ms, pulse_make_ms: of one dial pulse; 60/40 and 67/33 are the two usual ratios.
+    """
+
+    bounces: bool = False
+    knows_call_waiting: bool = True
+    dtmf: Dtmf = DIALLED
+    pulse_break_ms: int = 60
+    pulse_make_ms: int = 40
+
+
 class Phone:
     """A set on the pair.
 
     Args:
         name: of this set on the line; two sets of one line have two names.
-        knows_call_waiting: answers a CAS with DTMF D, as a set with call-waiting caller ID does.
-        bounces: its hook switch is worn.
-        dial_by: how its keys sound.
     """
 
     def __init__(
-        self,
-        exchange: Exchange,
-        name: str = "phone",
-        *,
-        knows_call_waiting: bool = True,
-        bounces: bool = False,
-        dial_by: Dtmf = DIALLED,
+        self, exchange: Exchange, name: str = "phone", settings: PhoneSettings | None = None
     ) -> None:
         self.line: Line = exchange.line
         self.name = name
+        self.settings = settings or PhoneSettings()
         self.is_off_hook = False
         self._agenda: Agenda = exchange.line.agenda
-        self._bounces = bounces
-        self._dial_by = dial_by
         self._talker = Talker(exchange, is_desk=True)
         self._sending: list[Source] = []
-        if knows_call_waiting:
+        if self.settings.knows_call_waiting:
             exchange.listeners.append(self._hear)
 
     def lift(self) -> None:
@@ -108,26 +115,24 @@ class Phone:
 
     def press(self, keys: str) -> float:
         """Send DTMF `keys`; returns how long that takes, ms."""
-        return self._send(dtmf_train(keys, self._dial_by))
+        return self._send(dtmf_train(keys, self.settings.dtmf))
 
     def pulse(self, digits: str) -> float:
         """Dial `digits` by breaking the loop, 10 pulses a second; returns how long that takes, ms."""
-        at_ms = 0
+        at_ms, how = 0, self.settings
         for digit in digits:
             for _ in range(int(digit) or 10):
-                self._agenda.after(at_ms, lambda: self.line.set_hook(self.name, False))
-                self._agenda.after(
-                    at_ms + PULSE_BREAK_MS, lambda: self.line.set_hook(self.name, self.is_off_hook)
-                )
-                at_ms += PULSE_BREAK_MS + PULSE_MAKE_MS
+                self._agenda.after(at_ms, self._open_loop)
+                self._agenda.after(at_ms + how.pulse_break_ms, self._restore_loop)
+                at_ms += how.pulse_break_ms + how.pulse_make_ms
             at_ms += BETWEEN_DIGITS_MS
         return at_ms
 
     def flash(self) -> None:
         """Break the loop once, too short to end the call."""
         if self.is_off_hook:
-            self.line.set_hook(self.name, False)
-            self._agenda.after(FLASH_MS, lambda: self.line.set_hook(self.name, self.is_off_hook))
+            self._open_loop()
+            self._agenda.after(FLASH_MS, self._restore_loop)
 
     def send_tone(self, name: str) -> float:
         """Send one period of a tone, as a fax machine or an alarm dialler does; returns its length, ms."""
@@ -138,9 +143,15 @@ class Phone:
             self._sending.append(self.line.play(to_pcm(signal), near=True))
         return len(signal) / SAMPLES_PER_MS
 
+    def _open_loop(self) -> None:
+        self.line.set_hook(self.name, False)
+
+    def _restore_loop(self) -> None:
+        self.line.set_hook(self.name, self.is_off_hook)
+
     def _switch(self, off_hook: bool) -> None:
         self.line.play(hook_click(self.line.settings.seed), near=True)
-        if not self._bounces:
+        if not self.settings.bounces:
             self.line.set_hook(self.name, off_hook)
             return
         for at_ms, closed in BOUNCE_MS:

@@ -47,8 +47,7 @@ from sim.errors import SimulatorError
 from sim.exchange import Exchange, ExchangeSettings
 from sim.line import Line, LineSettings
 from sim.person import Person, Step, Verbs, at_once, parse_step, verbs_of
-from sim.phone import Phone, RemotePhone
-from sim.signals.dtmf import Dtmf
+from sim.phone import Phone, PhoneSettings, RemotePhone
 from sim.signals.messages import Caller
 
 
@@ -61,15 +60,6 @@ def _script(steps: object) -> object:
 
 
 Script = Annotated[tuple[Step, ...], BeforeValidator(_script)]
-
-
-@dataclass(frozen=True)
-class PhoneSettings:
-    """The desk's set."""
-
-    bounces: bool = False
-    knows_call_waiting: bool = True
-    dtmf: Dtmf = field(default_factory=Dtmf)
 
 
 @dataclass(frozen=True)
@@ -140,11 +130,8 @@ class ScenarioRun:
         self.scenario = scenario
         self.line = Line(replace(scenario.line, seed=scenario.seed))
         self.exchange = Exchange(self.line, scenario.exchange)
-        desk = scenario.phone
-        self.phone = Phone(
-            self.exchange, knows_call_waiting=desk.knows_call_waiting, bounces=desk.bounces, dial_by=desk.dtmf
-        )
-        self.second = Phone(self.exchange, "second", knows_call_waiting=False)
+        self.phone = Phone(self.exchange, settings=scenario.phone)
+        self.second = Phone(self.exchange, "second", PhoneSettings(knows_call_waiting=False))
         self.far = RemotePhone(self.exchange)
         self._persons: list[Person] = []
         self._verbs: dict[str, Verbs] = {
@@ -161,7 +148,7 @@ class ScenarioRun:
         self._waiting = len(scenario.call) + len(scenario.script)
         self.exchange.listeners.append(self._tell_persons)
         for call in scenario.call:
-            self.line.agenda.after(call.at * 1000.0, partial(self._begin_call, call))
+            self.line.agenda.after(call.at * 1000.0, partial(self._begin_planned, call))
         for script in scenario.script:
             self.line.agenda.after(script.at * 1000.0, partial(self._begin_script, script))
 
@@ -186,13 +173,17 @@ class ScenarioRun:
         scripts_done = not self._waiting and all(person.is_done for person in self._persons)
         return scripts_done and all(truth.ended_ms is not None for truth in self.truths)
 
-    def _begin_call(self, plan: CallPlan) -> None:
+    def begin_call(self, plan: CallPlan) -> None:
+        """Begin a call now, whatever its `at` says; it need not be of the scenario."""
         if plan.direction == "out":
             self.exchange.destination = Destination(plan.route, plan.reversal, plan.name)
         self._begin(plan.desk, self.verbs("desk"))
         self._begin(plan.far, self.verbs("far"))
         if plan.direction == "in":
             self.exchange.offer(plan.incoming())
+
+    def _begin_planned(self, plan: CallPlan) -> None:
+        self.begin_call(plan)
         self._waiting -= 1
 
     def _begin_script(self, plan: ScriptPlan) -> None:
