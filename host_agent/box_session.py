@@ -26,6 +26,7 @@ from protocol.messages import (
 
 NOISE_BYTES = 4096
 """Bytes without one valid frame after which a port is said not to be a box."""
+MUTED_MS = 1_000
 MAX_QUEUED = 64
 """Control payloads kept for the link's window, at most."""
 
@@ -119,11 +120,11 @@ class BoxSession:
         self.link.receive(data, now.elapsed_ms)
         said: list[Said] = []
         for kind, payload in self.link.take():
-            self._silent_bytes = -NOISE_BYTES
+            self._silent_bytes = 0
             said.extend(self._understand(kind, payload))
         self._silent_bytes += len(data)
-        if self._silent_bytes > NOISE_BYTES and not self.link.is_open:
-            said.extend(self._refuse("noise"))
+        if self._silent_bytes > NOISE_BYTES and not self.link.is_open and self._complain("noise"):
+            said.append(BoxRefused("noise"))
         return said
 
     def _understand(self, kind: int, payload: bytes) -> list[Said]:
@@ -143,27 +144,35 @@ class BoxSession:
             return [said(*message[1:])]
         except MessageError as error:
             if kind == OPENED:
-                self.is_muted = True
-                return self._refuse(error.reason)
+                return [BoxRefused(error.reason)] if self.mute(error.reason) else []
             self.malformed += 1
             return []
 
     def _hear_hello(self, payload: bytes) -> HelloSaid:
         hello = HelloSaid(*decode_board_hello(payload))
         self.is_muted = False
-        self._complained.clear()
         self.source, self.boot, self.firmware = hello.source, hello.boot, hello.firmware
         self._queue.clear()
         return hello
 
-    def _refuse(self, reason: str) -> list[Said]:
-        if reason in self._complained:
-            return []
+    def mute(self, reason: str) -> bool:
+        """Say nothing to this box until its next hello; True the first time for this reason."""
+        self.is_muted = True
+        return self._complain(reason)
+
+    def _complain(self, reason: str) -> bool:
+        is_first = reason not in self._complained
         self._complained.add(reason)
-        return [BoxRefused(reason)]
+        return is_first
+
+    def start_over(self) -> None:
+        """Ask the box for a new session: it sends again whatever is not acknowledged."""
+        self.link = LinkEnd(False, b"", lambda: 1)
+        self._queue.clear()
 
     def answer_hello(self, agent: str, unix_ms: int, settings: dict[str, str], held: list[list[Any]]) -> None:
         """Set what the host's hello says; the next `poll` sends it."""
+        self._complained.clear()
         self.link.hello = encode_host_hello(agent, unix_ms, settings, held)
 
     def acknowledge(self, boot: str, seq: int) -> None:
@@ -210,4 +219,6 @@ class BoxSession:
 
     def next_due_ms(self, now: Instant) -> int:
         """When `poll` must be called though nothing happens, elapsed ms."""
+        if self.is_muted:
+            return now.elapsed_ms + MUTED_MS
         return self.link.next_deadline_ms(now.elapsed_ms)

@@ -77,15 +77,14 @@ class Boxes:
         return source if self.attached.get(source) == path else None
 
     def attach(self, hello: HelloSaid, path: str) -> bool | None:
-        """A box said hello. True: new here; False: it was here; None: its id is in use on another port
-        (muted)."""
+        """A box said hello. True: new here; False: it was here; None: its id is in use on another
+        port."""
         port = self._ports[path]
         port.silent_since_ms = None
         held_by = self.attached.get(hello.source)
         if held_by is not None and held_by != path:
             other = self._ports.get(held_by)
             if other is not None and other.session.is_open:
-                port.session.is_muted = True
                 return None
         self.attached[hello.source] = path
         return held_by is None

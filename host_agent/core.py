@@ -95,6 +95,8 @@ class Core:
         parts = self._parts
         if parts.intake.flush(now):
             parts.publisher.advance(now.elapsed_ms)
+        if not parts.intake.has_pending:
+            parts.reception.resume()
         for path, said in parts.boxes.poll(now):
             parts.reception.handle(path, said, now)
         for source, reply in parts.reception.take_replies():

@@ -76,7 +76,7 @@ class Intake:
             source=self._identity.agent_id,
             boot=self._identity.boot,
             seq=self._seq,
-            uptime_ms=now.elapsed_ms & 0xFFFFFFFF,
+            uptime_ms=now.elapsed_ms,
             type=event_type,
             fields=fields,
             at=self._anchor.at(now.elapsed_ms),

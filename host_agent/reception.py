@@ -38,6 +38,7 @@ MAX_HELD = 4
 
 log = structlog.get_logger()
 
+_DOUBLE = "Two boxes have the same id: flash one of them again with its identity erased."
 _REFUSALS = {
     "version": "The box speaks another protocol version: update the agent, or flash the box.",
     "noise": "No box speaks on this port: check the cable and that the box runs CloudSeat firmware.",
@@ -72,6 +73,7 @@ class Reception:
         self._announce = announce
         self._anchors: dict[tuple[str, str], TimeAnchor] = {}
         self._used: set[tuple[str, str]] = set()
+        self._short: set[str] = set()
         self.replies: list[tuple[str, ReplySaid]] = []
 
     def handle(self, path: str, said: Said, now: Instant) -> None:
@@ -92,6 +94,14 @@ class Reception:
         for anchor in self._anchors.values():
             anchor.mark_stepped()
 
+    def resume(self) -> None:
+        """The spool takes events again: boxes whose events found no room send them again."""
+        for path in self._short:
+            session = self._boxes.session(path)
+            if session is not None:
+                session.start_over()
+        self._short.clear()
+
     def take_replies(self) -> list[tuple[str, ReplySaid]]:
         """Replies to commands since the last call, with their source."""
         replies, self.replies = self.replies, []
@@ -100,13 +110,9 @@ class Reception:
     def _hear_hello(self, session: BoxSession, said: HelloSaid, now: Instant) -> None:
         is_new = self._boxes.attach(said, session.path)
         if is_new is None:
-            log.error(
-                "box.double",
-                source=said.source,
-                port=session.path,
-                other=self._boxes.attached[said.source],
-                remedy="Two boxes have the same id: flash one of them again with its identity erased.",
-            )
+            if session.mute("double"):
+                other = self._boxes.attached[said.source]
+                log.error("box.double", source=said.source, port=session.path, other=other, remedy=_DOUBLE)
             return
         boot = (said.source, said.boot)
         if boot not in self._used:
@@ -146,7 +152,8 @@ class Reception:
             if is_new:
                 self._recordings.handle_event(event, now.elapsed_ms)
 
-        self._intake.add(event, change, then)
+        if not self._intake.add(event, change, then):
+            self._short.add(session.path)
 
     def _hear_audio(self, session: BoxSession, said: AudioSaid, now: Instant) -> None:
         self._recordings.handle_audio(

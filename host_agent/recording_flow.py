@@ -149,9 +149,8 @@ class RecordingFlow:
         """Delete the local files of verified recordings; returns the bytes that became free."""
         freed = 0
         for row in rows:
+            self._recordings.stored_path(row.call).unlink(missing_ok=True)
             self._index.expire(row.call)
-            path = self._recordings.stored_path(row.call)
-            path.unlink(missing_ok=True)
             freed += row.bytes or 0
         return freed
 

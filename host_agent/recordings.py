@@ -68,6 +68,7 @@ class Recordings:
         self._writing: dict[str, _Writing] = {}
         for row in index.in_state("writing"):
             self._open(row, now_ms)
+        self._sweep()
 
     def audio_folder(self, call: str) -> Path:
         """Where the A-law of a recording lies until it is encoded."""
@@ -163,6 +164,13 @@ class Recordings:
 
     def _due_ms(self, writing: _Writing) -> int:
         return writing.alive_ms + (ABSENT_MS if writing.samples is None else SETTLE_MS)
+
+    def _sweep(self) -> None:
+        """Audio whose recording was stored just before the end of an earlier run; unknown folders stay."""
+        for folder in (self._root / "writing").glob("*"):
+            row = self._index.get(folder.name)
+            if row is not None and row.state != "writing":
+                self.drop_audio(folder.name)
 
     def _find(self, call: str, now_ms: int) -> _Writing | None:
         if call not in self._writing:

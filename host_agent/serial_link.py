@@ -157,9 +157,8 @@ class SerialLink:
     def _read(self) -> None:
         try:
             while not self._closing:
-                data = self._device.read(max(1, self._device.in_waiting))
-                if data:
-                    self._put(SerialBytes(self._path, data))
+                if first := self._device.read(1):
+                    self._put(SerialBytes(self._path, first + self._device.read(self._device.in_waiting)))
         except (OSError, TypeError, AttributeError) as error:  # pyserial's own errors are OSErrors
             self._lose(error)
 
