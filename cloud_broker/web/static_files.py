@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -82,6 +83,7 @@ class StaticFiles:
         return router
 
 
+@cache
 def _load(path: Path) -> _File:
     body = path.read_bytes()
     if path.relative_to(_ROOT).as_posix() == _REDUCED:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from fastapi import Request, Response
 
 from cloud_broker.domain.items import ITEMS
-from cloud_broker.domain.tickets import CLOSINGS, check_move
+from cloud_broker.domain.tickets import check_move
 from cloud_broker.domain.views import (
     ArrearsView,
     CallFilter,
@@ -25,7 +25,6 @@ from cloud_broker.domain.views import (
     MissedView,
     NewResident,
     NewTicket,
-    NotAllowed,
     NotFound,
     Page,
     PhoneView,
@@ -170,7 +169,9 @@ class House:
             raise NotFound
         calls = [call for call in self._calls(None) if any(known.id == resident for known in call.residents)]
         tickets = [
-            ticket for ticket in self.ticket_list if ticket.resident and ticket.resident.id == resident
+            ticket
+            for ticket in reversed(self.ticket_list)
+            if ticket.resident and ticket.resident.id == resident
         ]
         return replace(self.people[resident], calls=calls, tickets=tickets)
 
@@ -293,6 +294,10 @@ class House:
         self.user = None
 
     # --- for the tests ---
+
+    @property
+    def listeners(self) -> int:
+        return len(self._queues)
 
     def put_call(self, call: CallView) -> CallView:
         """Add a call or replace the one with its id, and tell the pages."""
@@ -524,17 +529,3 @@ def _timeline(at: datetime, seconds: float | None) -> Sequence[TimelineEntry]:
     else:
         lines += [entry(20, "ring_stopped", "4")]
     return lines
-
-
-__all__ = [
-    "AGENT",
-    "CLOSINGS",
-    "CSRF",
-    "DESK",
-    "MANAGER",
-    "NOW",
-    "PASSWORD",
-    "House",
-    "NotAllowed",
-    "build_call",
-]

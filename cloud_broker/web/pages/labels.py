@@ -39,7 +39,7 @@ CALL_STATES = {
 
 RECORDINGS = {
     "none": Label(N_("No recording"), "mute", "quiet"),
-    "writing": Label(N_("Recording"), "dot", "bad"),
+    "writing": Label(N_("Being recorded"), "dot", "bad"),
     "local": Label(N_("On the desk PC, not yet uploaded"), "disk", "warn"),
     "uploading": Label(N_("Uploading"), "upload", "warn"),
     "verified": Label(N_("Stored and verified"), "check", "good"),
@@ -158,8 +158,21 @@ TIMELINE = {
     "recording_uploaded": N_("Recording uploaded"),
     "recording_lost": N_("Recording lost"),
     "self_test": N_("Self-test"),
+    "draft_made": N_("Ticket draft made at the desk"),
     "fault": N_("Fault"),
     "events_lost": N_("Events lost"),
+}
+
+#: Words in the detail of a timeline entry that are codes; all other words are shown as they are.
+DETAIL_WORDS = {
+    "phone": N_("by the phone"),
+    "box": N_("by the box"),
+    "fsk-mdmf": "FSK MDMF",
+    "fsk-sdmf": "FSK SDMF",
+    "dtmf": "DTMF",
+    "pulse": N_("by pulse"),
+    "withheld": N_("Number withheld"),
+    "unavailable": N_("Number unavailable"),
 }
 
 #: A caller ID comes between the first and the second ring, so from the second ring on there is none.

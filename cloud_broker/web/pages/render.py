@@ -105,6 +105,7 @@ def _environment(
         duration=formats.duration,
         money=formats.money,
         moment=lambda at: _moment(at, now(), language, catalogue.gettext),
+        detail=lambda text: _detail(text, catalogue.gettext),
         item_name=lambda code: _item_name(code, language),
     )
     environment.globals.update(
@@ -148,6 +149,11 @@ def _moment(at: datetime, now: datetime, language: Language, translate: Callable
     return (
         f"{local.month}月{local.day}日 {time}" if same_year else f"{local.year}年{local.month}月{local.day}日"
     )
+
+
+def _detail(text: str, translate: Callable[[str], str]) -> str:
+    words = ((word, labels.DETAIL_WORDS.get(word)) for word in text.split())
+    return " ".join(translate(known) if known else formats.group_number(word) for word, known in words)
 
 
 def _item_name(code: str, language: Language) -> str:

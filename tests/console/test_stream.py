@@ -1,0 +1,107 @@
+"""The live stream: whole on every connection, then only what changed, and a beat when nothing does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from cloud_broker.web.pages import Console
+from cloud_broker.web.pages.render import Renderer
+from cloud_broker.web.pages.stream import DeskFeed, format_event, stream_desk
+from cloud_broker.web.static_files import StaticFiles
+from tests.console.house import AGENT, DESK, House
+
+BEAT_S = 0.05
+
+
+def build_feed(house: House) -> DeskFeed:
+    console = Console(house, house, house, house, house.now)
+    return DeskFeed(console, Renderer(StaticFiles(), house.now, False), AGENT, DESK, "zh-CN")
+
+
+async def next_of(stream: AsyncIterator[str], skip_beats: bool = True) -> str:
+    while (text := await anext(stream)).startswith("event: beat") and skip_beats:
+        pass
+    return text
+
+
+def test_a_connection_begins_with_everything() -> None:
+    async def scenario() -> None:
+        house = House()
+        stream = stream_desk(build_feed(house), house.subscribe(DESK, None), BEAT_S)
+        call, lists = await next_of(stream), await next_of(stream)
+        assert [part in call for part in ("#call", "#caller", "#missed")] == [True, True, False]
+        assert all(part in lists for part in ("#links", "#figures", "#missed", "#recent", "#promises"))
+        await stream.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_then_only_changes_come_and_the_call_comes_first() -> None:
+    async def scenario() -> None:
+        house = House()
+        stream = stream_desk(build_feed(house), house.subscribe(DESK, None), BEAT_S)
+        await next_of(stream)
+        await next_of(stream)
+        assert (await next_of(stream, skip_beats=False)).startswith("event: beat")
+        house.ring()
+        call = await next_of(stream)
+        assert "王建国" in call
+        assert "#links" not in await next_of(stream)
+        await stream.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_an_effect_between_the_subscription_and_the_first_read_is_not_lost() -> None:
+    async def scenario() -> None:
+        house = House()
+        effects = house.subscribe(DESK, None)
+        stream = stream_desk(build_feed(house), effects, BEAT_S)
+        first = await next_of(stream)  # read before the call rings
+        assert "王建国</a>" not in first
+        house.ring()
+        await next_of(stream)
+        assert "王建国</a>" in await next_of(stream)
+        await stream.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_the_ticket_form_is_never_sent() -> None:
+    async def scenario() -> None:
+        house = House()
+        stream = stream_desk(build_feed(house), house.subscribe(DESK, None), BEAT_S)
+        texts = [await next_of(stream), await next_of(stream)]
+        house.ring()
+        texts += [await next_of(stream), await next_of(stream)]
+        assert not any('"#ticket"' in text or "ticket-form" in text for text in texts)
+        await stream.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_the_subscription_ends_with_the_stream() -> None:
+    async def scenario() -> None:
+        house = House()
+        stream = stream_desk(build_feed(house), house.subscribe(DESK, None), BEAT_S)
+        await next_of(stream)
+        await stream.aclose()
+        assert house.listeners == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_ends_when_its_effects_end() -> None:
+    async def nothing() -> AsyncIterator[object]:
+        return
+        yield
+
+    async def scenario() -> None:
+        stream = stream_desk(build_feed(House()), nothing(), BEAT_S)  # type: ignore[arg-type]
+        assert len([text async for text in stream]) == 2
+
+    asyncio.run(scenario())
+
+
+def test_every_line_of_a_message_is_a_data_line() -> None:
+    assert format_event("<p>a</p>\n\n<p>b</p>", 7) == "id: 7\ndata: <p>a</p>\ndata: <p>b</p>\n\n"
+    assert format_event("x", None) == "data: x\n\n"
