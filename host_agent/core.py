@@ -79,6 +79,7 @@ class Core:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._offered = 0
         self.undecodable = 0
 
     @property
@@ -93,7 +94,9 @@ class Core:
     def flush(self, now: Instant) -> None:
         """Commit what was collected; answer boxes; publish what is new."""
         parts = self._parts
-        if parts.intake.flush(now):
+        parts.intake.flush(now)
+        if parts.intake.stored != self._offered:
+            self._offered = parts.intake.stored
             parts.publisher.advance(now.elapsed_ms)
         if not parts.intake.has_pending:
             parts.reception.resume()

@@ -33,9 +33,6 @@ from host_agent.spool import Spool
 from host_agent.time_anchor import CloudOffset, TimeAnchor
 from protocol.event_json import EventRecord
 
-MAX_HELD = 4
-"""Ranges of held events told to a box: what its journal need not send again. More would not fit a frame."""
-
 log = structlog.get_logger()
 
 _DOUBLE = "Two boxes have the same id: flash one of them again with its identity erased."
@@ -117,7 +114,7 @@ class Reception:
         boot = (said.source, said.boot)
         if boot not in self._used:
             self._anchors[boot] = TimeAnchor.set(said.uptime_ms, now, self._offset)
-        held = [[said.boot, first, last] for first, last in self._spool.held(*boot)[:MAX_HELD]]
+        held = [[said.boot, first, last] for first, last in self._spool.held(*boot)]
         session.answer_hello(self._agent_id, self._offset.cloud_ms(now) or now.unix_ms, {}, held)
         self._recordings.handle_boot(*boot)
         if is_new:

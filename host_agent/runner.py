@@ -18,7 +18,7 @@ MAX_BATCH = 256
 """Inputs handled before one commit."""
 MAX_INPUTS = 10_000
 """Inputs in the queue; whoever puts more waits."""
-STALL_S = 1.0
+STALL_S = 5.0
 """Wall time without progress after which a stepped wait says that it needs stepped time to pass."""
 
 log = structlog.get_logger()
@@ -97,7 +97,7 @@ class SteppedRun:
     def run(self) -> str:
         """Until a StopAsked; returns its reason."""
         while True:
-            item = self._inputs.get(None if self._awaited is None else STALL_S / 4)
+            item = self._inputs.get(None if self._awaited is None else 0.1)
             if isinstance(item, StopAsked):
                 self._supervisor.run(self._core.close, self._clock.now())
                 return item.reason
@@ -147,7 +147,7 @@ class SteppedRun:
             self._client.answer_wait(awaited.wait, None)
             return
         progress = (uncommitted, unverified)
-        if progress != self._progress:
+        if progress != self._progress or parts.flow.is_busy:
             self._progress = progress
             self._stalled_at = time.monotonic() + STALL_S
         needs_time = uncommitted == 0 and not parts.flow.is_busy

@@ -1,0 +1,278 @@
+"""The core in virtual time: a box's events to the cloud and back, over every kind of interruption."""
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from host_agent.ports import PortsSeen, SerialBytes
+from host_agent.publisher import MAX_WAIT_MS
+from protocol.const import PROTOCOL_VERSION
+from protocol.link import LinkEnd
+from protocol.messages import encode_message
+from tests.host_agent.board import Board
+from tests.host_agent.desk import START_MS, Desk
+
+SECOND = 1000
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def ring(board: Board, uptime_ms: int = 0) -> int:
+    return board.state("ring_started", uptime_ms, call=0)
+
+
+def test_a_box_is_attached_and_told_the_time(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    assert desk.attached == [(board.source, "P1")]
+    assert [event["fields"]["box"] for event in desk.events("box_attached")] == [board.source]
+    assert desk.broker.retained[f"cloudseat/v1/desk-1/{board.source}/status"]["state"] == "online"
+
+
+def test_an_event_is_acknowledged_after_its_commit_and_leaves_when_listed(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    desk.run(100)
+    assert board.is_idle
+    (event,) = desk.events("ring_started")
+    assert desk.core.parts.spool.backlog().count == 2
+    desk.commit_all()
+    assert desk.core.parts.spool.backlog().count == 0
+    assert event["at"].startswith("2026-03-17T09:00:00.")
+
+
+def test_a_full_spool_acknowledges_nothing_and_goes_on_by_itself(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    desk.database.execute("PRAGMA max_page_count = 1")
+    pages = desk.database.execute("PRAGMA page_count").fetchone()[0]
+    with capture_logs() as logs:
+        for _ in range(400):
+            board.state("fault", 1, part="x" * 100, reason="y" * 100)
+        desk.run(2 * SECOND)
+    assert [entry["event"] for entry in logs].count("spool.full") == 1
+    assert len(board.journal) > 0
+    held = desk.core.parts.spool.backlog().count
+    desk.database.execute(f"PRAGMA max_page_count = {pages + 10_000}")
+    desk.run(3 * SECOND)
+    assert board.is_idle
+    assert desk.core.parts.spool.backlog().count == 401 > held
+
+
+def test_events_wait_for_the_broker_and_go_in_order(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    for burst in range(40):
+        board.state("ring_burst", burst, call=0, burst=burst)
+    desk.run(SECOND)
+    assert desk.events() == []
+    desk.connect()
+    assert [event["fields"]["burst"] for event in desk.events("ring_burst")] == list(range(40))
+
+
+def test_what_a_broker_forgets_is_published_again_with_a_growing_wait(desk: Desk) -> None:
+    desk.connect()
+    ring(desk.plug("P1", Board()))
+    desk.run(100)
+    times = []
+    for _ in range(60 * 30):
+        before = len(desk.events("ring_started"))
+        desk.run(SECOND)
+        if len(desk.events("ring_started")) > before:
+            times.append(desk.clock.now().elapsed_ms)
+    waits = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert waits[:3] == pytest.approx([22 * SECOND, 44 * SECOND, 88 * SECOND], abs=2 * SECOND)
+    assert max(waits) <= 1.2 * MAX_WAIT_MS + 2 * SECOND
+
+
+def test_a_new_connection_publishes_all_that_is_not_listed(desk: Desk) -> None:
+    desk.connect()
+    ring(desk.plug("P1", Board()))
+    desk.run(100)
+    desk.disconnect()
+    desk.connect()
+    assert len(desk.events("ring_started")) == 2
+
+
+def test_a_restart_keeps_what_is_not_listed_with_its_first_at(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    desk.run(100)
+    boot = desk.identity.boot
+    desk.clock.jump(3_600_000)
+    desk.restart()
+    desk.connect()
+    (event,) = desk.events("ring_started")
+    assert event["at"].startswith("2026-03-17T09:00:00.")
+    assert desk.identity.boot != boot
+
+
+def test_a_window_bounds_what_is_under_way(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, publish_window=10)
+    board = desk.plug("P1", Board())
+    for burst in range(50):
+        board.state("ring_burst", burst, call=0, burst=burst)
+    desk.run(SECOND)
+    desk.connect()
+    assert len(desk.events()) == 10
+    desk.commit_all()
+    assert len(desk.events()) == 20
+
+
+def test_the_backlog_raises_one_alarm(desk: Desk) -> None:
+    ring(desk.plug("P1", Board()))
+    with capture_logs() as logs:
+        desk.run(SECOND)
+        for _ in range(700):
+            desk.clock.advance(SECOND)
+            desk.tick()
+    assert [entry["event"] for entry in logs].count("spool.backlog") == 1
+
+
+def test_a_silent_box_is_detached_and_found_again(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    desk.boards.clear()
+    desk.run(20 * SECOND)
+    assert [event["fields"]["reason"] for event in desk.events("box_detached")] == ["silent"]
+    assert desk.broker.retained[f"cloudseat/v1/desk-1/{board.source}/status"]["state"] == "offline"
+    desk.commit_all()
+    desk.broker.published.clear()
+    desk.plug("P1", board)
+    desk.run(SECOND)
+    assert len(desk.events("box_attached")) == 1
+
+
+def test_a_port_that_comes_back_under_another_name_is_the_same_box(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    desk.unplug("P1")
+    assert [event["fields"]["reason"] for event in desk.events("box_detached")] == ["unplugged"]
+    desk.handle(PortsSeen({"P7": "serial"}))
+    desk.tick()
+    desk.plug("P7", board)
+    desk.run(SECOND)
+    assert desk.attached == [(board.source, "P1"), (board.source, "P7")]
+
+
+def test_an_absent_port_is_said_once_and_opened_when_it_is_there(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ports=("P1", "P2"))
+    desk.absent.add("P3")
+    with capture_logs() as logs:
+        desk.core.parts.boxes.wanted.add("P3")
+        desk.run(20 * SECOND)
+        assert [entry["event"] for entry in logs].count("port.missing") == 1
+        desk.absent.clear()
+        desk.run(31 * SECOND)
+    assert "P3" in desk.wires
+
+
+def test_two_boxes_with_one_id_are_told_apart_and_the_first_goes_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ports=("P1", "P2"))
+    desk.connect()
+    first = desk.plug("P1", Board())
+    with capture_logs() as logs:
+        second = desk.plug("P2", Board())
+        desk.run(5 * SECOND)
+        ring(first)
+        ring(second)
+        desk.run(SECOND)
+    doubles = [entry for entry in logs if entry["event"] == "box.double"]
+    assert len(doubles) == 1 and doubles[0]["port"] == "P2"
+    assert first.is_idle and not second.is_idle
+    assert len(desk.events("ring_started")) == 1
+
+
+def test_an_unknown_protocol_version_is_not_answered_and_said_once(desk: Desk) -> None:
+    hello = encode_message("hello", PROTOCOL_VERSION + 1, "a1b2c3d4e5f6", "1f2e3d4c-7", "9.0.0", 0)
+    stranger = LinkEnd(True, hello, iter(range(1, 100)).__next__)
+    with capture_logs() as logs:
+        for _ in range(200):
+            desk.clock.advance(50)
+            now_ms = desk.clock.now().elapsed_ms
+            desk.handle(SerialBytes("P1", stranger.poll(now_ms)))
+            stranger.receive(desk.wires["P1"].sent, now_ms)
+            desk.wires["P1"].sent = b""
+            desk.tick()
+    assert not stranger.is_open
+    assert [entry["reason"] for entry in logs if entry["event"] == "box.refused"] == ["version"]
+
+
+def test_noise_is_said_once_and_a_box_behind_it_is_heard(desk: Desk) -> None:
+    noise = random.Random(7).randbytes(20_000)
+    with capture_logs() as logs:
+        for at in range(0, len(noise), 500):
+            desk.handle(SerialBytes("P1", noise[at : at + 500]))
+    assert [entry["reason"] for entry in logs if entry["event"] == "box.refused"] == ["noise"]
+    desk.plug("P1", Board())
+    assert len(desk.attached) == 1
+
+
+def test_an_event_outside_the_table_is_kept_aside_and_acknowledged(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    board.state("moon_risen", 1, height=3)
+    board.state("ring_started", 2)
+    ring(board, 3)
+    with capture_logs() as logs:
+        desk.run(SECOND)
+    reasons = [entry["reason"] for entry in logs if entry["event"] == "event.refused"]
+    assert reasons == ["type", "missing:call"]
+    assert board.is_idle and desk.core.parts.spool.refused() == 2
+    assert len(desk.events("ring_started")) == 1
+
+
+def test_a_replayed_number_with_other_content_is_a_conflict(desk: Desk) -> None:
+    desk.connect()
+    ring(desk.plug("P1", Board()), 5)
+    desk.run(SECOND)
+    liar = Board()
+    desk.boards["P1"] = liar
+    liar.state("off_hook", 99, call=0, by="phone")
+    with capture_logs() as logs:
+        desk.run(2 * SECOND)
+    assert [entry["reason"] for entry in logs if entry["event"] == "event.refused"] == ["conflict"]
+    assert len(desk.events("off_hook")) == 0 and len(desk.events("ring_started")) == 1
+
+
+def test_a_jump_of_the_clock_is_an_event_and_marks_what_follows(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.clock.jump(8 * 3_600_000)
+    desk.run(SECOND)
+    board.state("ring_stopped", desk.clock.now().elapsed_ms, call=0, bursts=1)
+    desk.run(SECOND)
+    assert [event["fields"]["by_ms"] for event in desk.events("clock_stepped")] == [8 * 3_600_000]
+    assert desk.events("ring_started")[0]["clock"] == "unsynced"
+    assert desk.events("ring_stopped")[0]["clock"] == "stepped"
+    assert desk.events("ring_stopped")[0]["at"].startswith("2026-03-17T09:00:02.")
+
+
+def test_undecodable_messages_are_counted_and_harm_nothing(desk: Desk) -> None:
+    desk.connect()
+    source = desk.plug("P1", Board()).source
+    before = desk.core.parts.spool.backlog().count
+    for body in (b"", b"\xff", b"[]", b'{"source":"x"}', b"[" * 100_000, b'{"ranges":[[1,2,3]]}'):
+        desk.message(f"cloudseat/v1/desk-1/{source}/committed", body)
+    desk.message("cloudseat/v1/desk-1/nobody/committed", {})
+    other = {"v": 1, "source": "ffffffffffff", "ranges": [["1f2e3d4c-7", 0, 9]]}
+    desk.message(f"cloudseat/v1/desk-1/{source}/committed", other)
+    assert desk.core.undecodable == 8
+    assert desk.core.parts.spool.backlog().count == before
+
+
+def test_the_anchor_is_in_cloud_time_where_it_is_known(desk: Desk) -> None:
+    desk.core.parts.reception._offset.learn(START_MS + 3_600_000, START_MS, START_MS)
+    desk.connect()
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    (event,) = desk.events("ring_started")
+    assert event["clock"] == "synced" and event["at"].startswith("2026-03-17T10:00:00.")

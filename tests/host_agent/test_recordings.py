@@ -1,0 +1,316 @@
+"""Recordings: every sample that arrived is in the file at its place, the rest is a named gap, whatever
+happens."""
+
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from host_agent.gaps import Gap, covered_until, find_gaps
+from host_agent.opus import build_alaw_table, encode_recording, fill_gaps
+from host_agent.segments import (
+    SEGMENT_SAMPLES,
+    SegmentWriter,
+    cut_torn_tail,
+    list_segments,
+    read_recording,
+)
+from tests.host_agent.board import Board
+from tests.host_agent.desk import Desk
+
+SECOND = 1000
+
+
+def decode_samples(path: Path) -> Any:
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
+    return np.concatenate(frames)[::6]  # 48 kHz to 8 kHz: the length is what counts
+
+
+def test_alaw_table_has_its_corners() -> None:
+    """ITU-T G.711 table 1a: the smallest and the largest value of each sign."""
+    table = build_alaw_table()
+    assert [table[code] for code in (0xD5, 0x55, 0xAA, 0x2A)] == [8, -8, 32256, -32256]
+
+
+def test_frames_go_to_five_minute_files_and_come_back(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(0, b"a" * 248)
+    writer.append(248, b"b" * 248)
+    writer.append(SEGMENT_SAMPLES + 5, b"c" * 10)
+    writer.close()
+    assert [path.name for path in list_segments(tmp_path)] == ["00000.alaw", "00001.alaw"]
+    assert list(read_recording(tmp_path)) == [
+        (0, b"a" * 248),
+        (248, b"b" * 248),
+        (SEGMENT_SAMPLES + 5, b"c" * 10),
+    ]
+
+
+def test_doubled_and_overlapping_frames_are_written_once(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(0, b"a" * 100)
+    writer.append(0, b"a" * 100)
+    writer.append(50, b"b" * 100)
+    writer.close()
+    assert list(read_recording(tmp_path)) == [(0, b"a" * 100), (100, b"b" * 50)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 400), st.binary(max_size=40))
+def test_a_torn_tail_is_cut_to_the_last_frame(cut: int, noise: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        writer = SegmentWriter(folder)
+        for at in range(0, 300, 100):
+            writer.append(at, bytes([at % 251]) * 100)
+        writer.close()
+        path = list_segments(folder)[0]
+        whole = path.read_bytes()
+        path.write_bytes(whole[: min(cut, len(whole))] + noise)
+        frames = min(cut, len(whole)) // 110
+        assert cut_torn_tail(folder) == 100 * frames
+        assert path.stat().st_size == 110 * frames
+        assert SegmentWriter(folder).next_sample == 100 * frames
+
+
+def test_a_failed_write_leaves_whole_frames_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(0, b"a" * 100)
+    file = writer._file
+
+    class FullDisk:
+        """Takes half a frame, then has no room."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(file, name)
+
+        def write(self, data: bytes) -> int:
+            assert file is not None
+            file.write(data[:50])
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer, "_file", FullDisk())
+    with pytest.raises(OSError, match="No space"):
+        writer.append(100, b"b" * 100)
+    monkeypatch.setattr(writer, "_file", file)
+    writer.append(200, b"c" * 100)
+    writer.close()
+    assert list(read_recording(tmp_path)) == [(0, b"a" * 100), (200, b"c" * 100)]
+
+
+spans = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 30)), max_size=12)
+
+
+def place(steps: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(hole, length) pairs to ascending (first, length)."""
+    placed, at = [], 0
+    for hole, length in steps:
+        placed.append((at + hole, length))
+        at += hole + length
+    return placed
+
+
+@given(spans, spans, st.integers(0, 900))
+def test_gaps_and_frames_make_up_the_whole(steps: list[tuple[int, int]], said: Any, samples: int) -> None:
+    held = place(steps)
+    declared = [Gap(first, length, "overrun") for first, length in place(said)]
+    gaps = find_gaps(held, samples, declared)
+    missing = {at for gap in gaps for at in range(gap.first, gap.first + gap.samples)}
+    arrived = {at for first, length in held for at in range(first, min(first + length, samples))}
+    assert missing.isdisjoint(arrived)
+    assert missing | arrived == set(range(samples))
+    assert sum(len(portion) for portion in fill_gaps([(f, b"x" * n) for f, n in held], samples)) == samples
+
+
+def test_a_gap_has_the_reason_the_box_gave() -> None:
+    declared = [Gap(100, 50, "overrun")]
+    assert find_gaps([(0, 90), (200, 10)], 210, declared) == [
+        Gap(90, 10, "not_received"),
+        Gap(100, 50, "overrun"),
+        Gap(150, 50, "not_received"),
+    ]
+    assert covered_until(100, declared) == 150
+
+
+@pytest.mark.parametrize("samples", [159, 8_000, 80_123])
+def test_the_encoded_file_is_as_long_as_the_talk(tmp_path: Path, samples: int) -> None:
+    writer = SegmentWriter(tmp_path / "audio")
+    noise = random.Random(3).randbytes(samples)
+    for at in range(0, samples, 248):
+        writer.append(at, noise[at : at + 248])
+    writer.close()
+    encoded = encode_recording(tmp_path / "audio", tmp_path / "call.opus", samples, [])
+    assert abs(len(decode_samples(encoded.path)) - samples) <= 1
+    assert encoded.gaps == [] and encoded.bytes == encoded.path.stat().st_size
+
+
+def test_a_gap_is_silence_of_its_length(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path / "audio")
+    loud = bytes([0x2A, 0xAA] * 4000)
+    writer.append(0, loud)
+    writer.append(16_000, loud)
+    writer.close()
+    encoded = encode_recording(tmp_path / "audio", tmp_path / "call.opus", 24_000, [])
+    assert encoded.gaps == [Gap(8000, 8000, "not_received")]
+    pcm = np.abs(decode_samples(encoded.path))
+    assert len(pcm) == 24_000
+    assert pcm[10_000:14_000].mean() < 0.02 * max(pcm[:7000].mean(), 1e-6) + 1e-3
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path)
+    desk.connect()
+    return desk
+
+
+def record(desk: Desk, board: Board, samples: int) -> int:
+    """A call of that length, up to its recording_stopped, and enough time for the audio to arrive."""
+    call = board.state("off_hook", 0, call=0, by="phone")
+    board.state("recording_started", 0, call=call, codec="alaw")
+    board.play(call, 0, b"\x5a" * samples)
+    desk.run(2 * SECOND)
+    board.state("recording_stopped", 9, call=call, samples=samples)
+    desk.run(SECOND)
+    return call
+
+
+def call_id(board: Board, call: int) -> str:
+    return f"{board.source}-{board.boot}-{call}"
+
+
+def test_a_recording_is_stored_then_its_audio_goes(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = call_id(board, record(desk, board, 8000))
+    assert desk.core.parts.recordings.audio_folder(call).exists()
+    desk.work("encode")
+    assert desk.events("recording_stored")[0]["fields"] == {"call": call, "samples": 8000}
+    assert not desk.core.parts.recordings.audio_folder(call).exists()
+    assert desk.core.parts.recordings.stored_path(call).exists()
+    assert [job[:2] for job in desk.worker.jobs if job[0] == "upload"] == [("upload", call)]
+
+
+def test_audio_under_way_when_the_stop_comes_is_waited_for(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.state("recording_stopped", 9, call=call, samples=4000)
+    desk.run(SECOND)
+    assert desk.worker.jobs == [] or all(job[0] != "encode" for job in desk.worker.jobs)
+    board.play(call, 0, b"\x5a" * 4000)
+    desk.run(SECOND)
+    desk.work("encode")
+    assert "gaps" not in desk.events("recording_stored")[0]["fields"]
+
+
+def test_audio_that_never_comes_is_a_gap_after_a_while(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    board.state("recording_stopped", 9, call=call, samples=4000)
+    desk.run(20 * SECOND)
+    desk.work("encode")
+    assert desk.events("recording_stored")[0]["fields"]["gaps"] == [[1000, 3000]]
+
+
+def test_a_box_that_booted_again_ends_its_recording(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    desk.plug("P1", Board(boot="1f2e3d4c-8"))
+    desk.run(SECOND)
+    desk.work("encode")
+    fields = desk.events("recording_stored")[0]["fields"]
+    assert fields == {"call": call_id(board, call), "samples": 1000}
+
+
+def test_a_killed_agent_goes_on_with_the_recording(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    desk.restart()
+    desk.connect()
+    board.play(call, 1000, b"\x5a" * 1000)
+    board.state("recording_stopped", 9, call=call, samples=2000)
+    desk.run(5 * SECOND)
+    desk.work("encode")
+    assert desk.events("recording_stored")[0]["fields"] == {"call": call_id(board, call), "samples": 2000}
+
+
+def test_killed_while_encoding_it_encodes_again(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    record(desk, board, 1000)
+    assert any(job[0] == "encode" for job in desk.worker.jobs)
+    desk.restart()
+    desk.run(20 * SECOND)
+    desk.connect()
+    desk.work("encode")
+    assert len(desk.events("recording_stored")) == 1
+
+
+def test_no_sample_at_all_is_a_lost_recording(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.state("recording_stopped", 9, call=call, samples=4000)
+    desk.run(20 * SECOND)
+    lost = desk.events("recording_lost")[0]["fields"]
+    assert lost == {"call": call_id(board, call), "reason": "no_audio"}
+
+
+def test_below_the_reserve_samples_become_a_gap_and_the_rest_stays(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, disk_reserve_mb=100)
+    desk.connect()
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    desk.free_bytes = 50 << 20
+    desk.run(11 * SECOND)
+    assert desk.events("disk_low")[0]["fields"] == {"free_mb": 50, "reserve_mb": 100}
+    board.play(call, 1000, b"\x5a" * 1000)
+    desk.run(SECOND)
+    desk.free_bytes = 1 << 40
+    desk.run(11 * SECOND)
+    board.play(call, 2000, b"\x5a" * 1000)
+    board.state("recording_stopped", 9, call=call, samples=3000)
+    desk.run(SECOND)
+    desk.work("encode")
+    assert desk.events("recording_stored")[0]["fields"]["gaps"] == [[1000, 1000]]
+    row = desk.core.parts.housekeeping.index.get(call_id(board, call))
+    assert row is not None and row.gaps == [Gap(1000, 1000, "disk_full")]
+
+
+def test_a_low_disk_takes_verified_recordings_only(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, disk_reserve_mb=100)
+    desk.connect()
+    board = desk.plug("P1", Board())
+    calls = []
+    for _ in range(2):
+        calls.append(call_id(board, record(desk, board, 800)))
+        desk.work("encode")
+    desk.core.parts.housekeeping.index.verify(calls[0], desk.clock.now().unix_ms)
+    desk.free_bytes = 0
+    desk.run(11 * SECOND)
+    paths = [desk.core.parts.recordings.stored_path(call) for call in calls]
+    assert [path.exists() for path in paths] == [False, True]
+
+
+def test_verified_recordings_go_after_their_retention(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, recording_retention_days=1)
+    board = desk.plug("P1", Board())
+    call = call_id(board, record(desk, board, 800))
+    desk.work("encode")
+    desk.core.parts.housekeeping.index.verify(call, desk.clock.now().unix_ms)
+    desk.run(20 * SECOND)
+    assert desk.core.parts.recordings.stored_path(call).exists()
+    desk.clock.advance(86_400_000)
+    desk.tick()
+    assert not desk.core.parts.recordings.stored_path(call).exists()
