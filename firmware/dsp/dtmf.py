@@ -7,20 +7,21 @@ except ImportError:  # CPython
 
 NO_DIGIT = 16
 # Words of the result.
-DIGIT, POWER, HELD_POWER, ENERGY = 0, 1, 2, 3
+DIGIT, POWER, HELD_POWER, FLOOR = 0, 1, 2, 3
 
 
 # A full-scale tone has |z|^2 = 2^28 a hop; three hops of all tones together stay below 2^30.
 @micropython.viper
-def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones: int, hop: int, held: int):
+def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones: int, hop: int, held: int, rest: int):
     """Judge the three hops (24 ms) that end with `hop` (a ring of 8).
 
     Tones 0-3 are the low group, 4-7 the high group, 8 the dial tone (its energy is forgiven). Of either
-    group the tone strongest over all three hops counts. It is a digit when: both together hold at least
-    44 % of the energy, the twist is within 10 dB, the next tone of the group is 6 dB down, and the phase step between hops shows a
-    frequency within `limits` (1/256 turns a hop, a byte a tone).
+    group the tone strongest over all three hops counts. It is a digit when: the twist is within 10 dB, each
+    tone stands in all three hops (within 9 dB), the next tone of the group is 6 dB down, the phase step between hops shows a frequency within `limits`
+    (1/256 turns a hop, a byte a tone), both hold 44 % of the energy, and what is neither of them is at most
+    rest / 16 of it, or no more than the line's own noise (2.5 times the quietest hop of late).
     result: digit 0..15 (4 * low + high) or 16; power of the weaker tone over three hops >> 4; weaker power
-    in the last hop of the digit `held` >> 4; energy of the last hop >> 4.
+    in the last hop of the digit `held` >> 4; energy of the quietest hop, rising by 1/32 a hop.
     """
     digit = 0
     weaker = 0
@@ -56,20 +57,27 @@ def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones:
         power = 0
         old_re = 0
         old_im = 0
+        least = 0x3FFFFFFF
+        most = 0
         k = 3
         while k:
             k -= 1
             i = (((hop - k) & 7) * tones + best_at) << 1
             re = (int(sums[i]) ^ 0x8000) - 0x8000
             im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
-            power += re * re + im * im
+            d = re * re + im * im
+            if d < least:
+                least = d
+            if d > most:
+                most = d
+            power += d
             cross_re += re * old_re + im * old_im
             cross_im += im * old_re - re * old_im
             old_re = re
             old_im = im
         best = power
         # second = |sum|^2 / 4, power = |sum|^2 / 3 where the hops agree.
-        if second * 5 > power:
+        if second * 5 > power or least < most >> 3:
             good = 0
         if cross_im < 0:
             cross_im = 0 - cross_im
@@ -99,24 +107,33 @@ def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones:
             weaker = best
         elif weaker * 10 < best:
             good = 0
-        both += best
+        # A tone off the oscillator loses sinc^2 of the phase step x: 1 / sinc^2 = 1 + 4 x^2.
+        both += best + (((best >> 12) * angle * angle) >> 2)
         group += 4
     energy = 0
-    dial = 0
-    k = 0
-    while k < 3:
+    k = 3
+    last = 0
+    while k:
+        k -= 1
         i = (hop - k) & 7
-        energy += int(energies[i])
+        last = int(energies[i])
         i = (i * tones + 8) << 1
         re = (int(sums[i]) ^ 0x8000) - 0x8000
         im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
-        dial += re * re + im * im
-        k += 1
-    energy -= dial >> 1
-    if energy < 0:
-        energy = 0
+        last -= (re * re + im * im) >> 1
+        if last < 0:
+            last = 0
+        energy += last
+    floor = int(result[3])
+    floor += (floor >> 5) + 1
+    if last < floor:
+        floor = last
+    result[3] = floor
     # both = 2 * energy for two pure tones.
     if both < energy - (energy >> 3):
+        good = 0
+    over = energy - (both >> 1)
+    if over * 2 > floor * 15 and over > (energy >> 4) * rest:
         good = 0
     if weaker < 6000:
         good = 0
@@ -135,4 +152,3 @@ def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones:
     if both < power:
         power = both
     result[2] = power >> 4
-    result[3] = int(energies[hop & 7]) >> 4

@@ -40,7 +40,7 @@ TIME, PERIOD, LAST_BIT, LEVEL_MARK, LEVEL_SPACE, STARTS, MIDDLES, LOUDNESS, LOUD
 
 def new_ring() -> "array[int]":
     """An empty ring: 512 entries of mark re, mark im, space re, space im, loudness (wrapping at 16 bits)."""
-    return array("h", [0] * (RING * ENTRY))
+    return array("h", bytes(2 * RING * ENTRY))
 
 
 def new_tracker() -> "array[int]":

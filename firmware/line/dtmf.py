@@ -2,7 +2,7 @@
 
 from array import array
 
-from firmware.dsp.dtmf import DIGIT, HELD_POWER, NO_DIGIT, POWER, judge_dtmf
+from firmware.dsp.dtmf import DIGIT, FLOOR, HELD_POWER, NO_DIGIT, POWER, judge_dtmf
 
 DIGITS = "123A456B789C*0#D"
 FREQS = (697, 770, 852, 941, 1209, 1336, 1477, 1633)
@@ -12,53 +12,94 @@ LIMITS = bytes([freq * 24 * 256 * HOP_MS // 1000000 for freq in FREQS])
 
 
 class KeyDetector:
-    """Follows one hop after another and tells when a key goes down and up."""
+    """Follows one hop after another and tells each key once.
 
-    def __init__(self, hops_needed: int) -> None:
-        """hops_needed: judgements of 24 ms, 8 ms apart, that must agree before a key counts."""
-        self._needed = hops_needed
+    A key goes down when two judgements of 24 ms, 8 ms apart, agree. It is told when it is up again or 96 ms
+    old, if it looked like a key nearly all the time: a vowel may pass for one for a moment, not longer.
+    """
+
+    def __init__(self) -> None:
+        self.rest = STRICT_REST  # sixteenths of the energy that may be something else on a quiet line
+        self.onset = 0  # hop in which the key last told went down
         self._result = array("I", [0] * 4)
+        self._result[FLOOR] = LOUD_FLOOR
         self._candidate = NO_DIGIT
-        self._agreed = 0
+        self._key = NO_DIGIT
+        self._down = 0
+        self._told = False
+        self._length = 0  # hops since the key's first judgement
+        self._passed = 0  # hops of these that were judged to be the key
         self._peak = 0
         self._quiet = 0
-        self.key = NO_DIGIT
-        self.length = 0  # hops since the key's first judgement
+        self._last = NO_DIGIT  # the key before, while its echo may still sound
+        self._last_peak = 0
+        self._since = 0
 
     def step(self, sums: "array[int]", energies: "array[int]", tones: int, hop: int) -> int:
-        """Judge the hop; returns the key's index when one goes down, else NO_DIGIT."""
+        """Judge the hop; returns a key's index when it is certain, else NO_DIGIT."""
         result = self._result
-        held = self.key if self.key != NO_DIGIT else 0
-        judge_dtmf(sums, energies, LIMITS, result, tones, hop, held)
+        held = self._key if self._key != NO_DIGIT else 0
+        judge_dtmf(sums, energies, LIMITS, result, tones, hop, held, self.rest)
         digit = result[DIGIT]
-        if self.key != NO_DIGIT:
-            self._follow(result[HELD_POWER])
-        if digit == NO_DIGIT or digit != self._candidate:
-            self._candidate = digit
-            self._agreed = 1
-        else:
-            self._agreed += 1
-        if digit != NO_DIGIT and digit != self.key and self._agreed >= self._needed:
-            self.key = digit
-            self._peak = result[POWER] // 3
-            self._quiet = 0
-            self.length = self._agreed
-            return digit
-        return NO_DIGIT
+        told = NO_DIGIT
+        if self._key != NO_DIGIT:
+            told = self._follow(digit, result[HELD_POWER])
+        elif self._since:
+            self._since -= 1
+        if digit != NO_DIGIT and digit == self._candidate and digit != self._key:
+            if told == NO_DIGIT:
+                told = self._release()
+            self._press(digit, result[POWER] // 3, hop)
+        self._candidate = digit
+        return told
 
-    def _follow(self, power: int) -> None:
+    def _press(self, digit: int, power: int, hop: int) -> None:
+        if self._since and digit == self._last and power << 2 < self._last_peak:
+            return
+        self._key = digit
+        self._peak = power
+        self._quiet = 0
+        self._down = hop
+        self._length = self._passed = 2
+        self._told = False
+
+    def _follow(self, digit: int, power: int) -> int:
         """A key is up after two hops 9 dB down; one such hop is an interruption."""
-        self.length += 1
+        self._length += 1
+        if digit == self._key:
+            self._passed += 1
         if power > self._peak:
             self._peak = power
         if power << 3 >= self._peak:
             self._quiet = 0
-            return
+            return self._tell() if self._length == LONG_KEY_HOPS else NO_DIGIT
         self._quiet += 1
-        if self._quiet == 2:
-            self.key = NO_DIGIT
-            self._candidate = NO_DIGIT
+        return self._release() if self._quiet == 2 else NO_DIGIT
 
+    def _release(self) -> int:
+        if self._key == NO_DIGIT:
+            return NO_DIGIT
+        told = self._tell()
+        self._last = self._key
+        self._last_peak = self._peak
+        self._since = ECHO_HOPS
+        self._key = NO_DIGIT
+        return told
+
+    def _tell(self) -> int:
+        """The key, if it was not told yet and three quarters of its hops passed (two at its end may not)."""
+        if self._told or self._passed * 4 < (self._length - 3) * 3:
+            return NO_DIGIT
+        self._told = True
+        self.onset = self._down
+        return self._key
+
+
+STRICT_REST = 2  # off-hook, against talk-off
+LENIENT_REST = 16  # on-hook nobody talks
+LONG_KEY_HOPS = 12
+LOUD_FLOOR = 1 << 24  # before the first hop
+ECHO_HOPS = 12  # 96 ms in which the same key has to come back within 6 dB, or it is an echo
 
 CODES = "ABCD*#"
 TRAIN_END_HOPS = 40  # 320 ms without a key: the train is over
@@ -73,14 +114,14 @@ class TrainReceiver:
         self._onsets = []
         self._silence = 0
 
-    def step(self, key: int, hop: int) -> "dict | None":
-        """Take the key that went down in this hop (or NO_DIGIT); returns a caller ID's fields."""
+    def step(self, key: int, onset: int) -> "dict | None":
+        """Take the key told in this hop (or NO_DIGIT) and when it went down; returns a caller ID's fields."""
         if key != NO_DIGIT:
             if len(self._keys) > MAX_DIGITS + 2:
                 self._keys.clear()
                 self._onsets.clear()
             self._keys.append(DIGITS[key])
-            self._onsets.append(hop)
+            self._onsets.append(onset)
             self._silence = 0
             return None
         if not self._keys:

@@ -6,7 +6,7 @@ from firmware.dsp.dtmf import NO_DIGIT
 from firmware.dsp.filters import HIGH_PASS_SECTIONS, high_pass, hop_energy, new_high_pass_state
 from firmware.dsp.tables import BLOCK, SINE, phase_step
 from firmware.dsp.tone_bank import HOPS_KEPT, strongest_tone, tone_bank
-from firmware.line.dtmf import DIGITS, FREQS, KeyDetector, TrainReceiver
+from firmware.line.dtmf import DIGITS, FREQS, LENIENT_REST, STRICT_REST, KeyDetector, TrainReceiver
 from firmware.line.fsk import FskReceiver
 from firmware.line.repair import Repairer
 from firmware.line.tones import ToneDetector
@@ -31,13 +31,14 @@ class Ear:
         self._states = (new_high_pass_state(), new_high_pass_state())
         self._energies = array("I", [0] * HOPS_KEPT)
         self._energy_halves = (memoryview(self._energies)[:4], memoryview(self._energies)[4:])
-        self._sums = array("h", [0] * (HOPS_KEPT * len(TONES) * 2))
+        self._sums = array("h", bytes(2 * HOPS_KEPT * len(TONES) * 2))
         self._steps = array("H", [phase_step(freq) for freq in TONES])
         self._phases = array("H", [0] * len(TONES))
         self._hop = 0
         repairer = Repairer()
         self._fsk = (FskReceiver("bell202", repairer), FskReceiver("v23", repairer))
-        self._keys = KeyDetector(2)
+        self._keys = KeyDetector()
+        self._keys.rest = LENIENT_REST
         self._train = TrainReceiver()
         self._tones = ToneDetector()
         self._off_hook = False
@@ -48,6 +49,7 @@ class Ear:
         """Tell whether a phone (or the box) is off-hook: what is listened for depends on it."""
         if off_hook != self._off_hook:
             self._off_hook = off_hook
+            self._keys.rest = STRICT_REST if off_hook else LENIENT_REST
             self._tones = ToneDetector()
             self._train = TrainReceiver()
 
@@ -82,7 +84,7 @@ class Ear:
     def _listen_to_hop(self, heard: "tuple | list", hop: int) -> "tuple | list":
         key = self._keys.step(self._sums, self._energies, len(TONES), hop)
         if not self._off_hook:
-            fields = self._train.step(key, hop)
+            fields = self._train.step(key, self._keys.onset)
             return _add(heard, "caller_id", fields) if fields else heard
         if key != NO_DIGIT:
             heard = _add(heard, "digit", {"digit": DIGITS[key]})
