@@ -5,28 +5,27 @@ as the board's parts see it, the answer is what the firmware sent meanwhile. The
 caller is its clock and a run gives the same bytes every time.
 """
 
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.compiled import compile_tree
+from sim.compiled import build_rom
 from sim.errors import SimulatorError
 from sim.front_end import FrontEnd
 
 ROOT = Path(__file__).resolve().parent.parent
-MACHINE = ROOT / "sim" / "machine"
+INTERPRETER = ROOT / "sim" / "interpreter.py"
 CACHE = ROOT / "build" / "sim-firmware"
 BLOCK = 256
 FLASH_BYTES = 1 << 20
-HEAP = "400k"
+HEAP = "256k"
 _REQUEST = struct.Struct("<BxHIII")
 _ANSWER = struct.Struct("<IHBB")
 _SAMPLES, _QUIET = 0, 1
@@ -85,20 +84,6 @@ class BoardSettings:
     seed: int = 0
     hang_s: float = 20.0
     flash_bytes: int = FLASH_BYTES
-    interpreter: tuple[str, ...] = field(default_factory=lambda: (find_micropython(),))
-
-
-def find_micropython() -> str:
-    """The interpreter beside this Python, else the one on the path.
-
-    Raises:
-        SimulatorError: there is none.
-    """
-    beside = Path(sys.executable).parent / "micropython"
-    found = str(beside) if beside.exists() else shutil.which("micropython")
-    if found is None:
-        raise SimulatorError("micropython is missing: run `make setup`")
-    return found
 
 
 class Board:
@@ -116,7 +101,7 @@ class Board:
         self.is_cut = False
         self.now_ms = settings.start_ms
         self._front_end = FrontEnd()
-        self._tree = compile_tree(settings.root, CACHE)
+        self._rom = build_rom(settings.root, CACHE)
         self._power_ons = 0
         self._cut = (0, 0)
         self._serial_in = b""
@@ -181,19 +166,17 @@ class Board:
             "source": settings.source,
             "cause": cause,
             "flash": settings.flash,
-            "boot": self._tree / "boot.py",
-            "main": settings.main or self._tree / "main.py",
+            "main": settings.main or "/rom/main.py",
             "start_ms": settings.start_ms,
             "seed": settings.seed and settings.seed + self._power_ons,
             "cut_at": self._cut[0],
             "cut_bytes": self._cut[1],
         }
         self._cut = (0, 0)
+        command = [sys.executable, str(INTERPRETER), str(self._rom), settings.heap, "power_on"]
         self._process = subprocess.Popen(
-            [*settings.interpreter, "-X", f"heapsize={settings.heap}", str(MACHINE / "power_on.py")]
-            + [f"{name}={value}" for name, value in arguments.items()],
+            command + [f"{name}={value}" for name, value in arguments.items()],
             pass_fds=(there.fileno(),),
-            env={"MICROPYPATH": f"{self._tree}/sim/machine:{self._tree}:.frozen"},
             stdin=subprocess.DEVNULL,
         )
         there.close()

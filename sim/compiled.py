@@ -1,10 +1,12 @@
 """The firmware compiled for this machine's MicroPython, as a board gets it compiled for its own.
 
-The files are those of `firmware/`, `protocol/` and the stand-ins of `sim/machine/`, unchanged; compiling them beforehand keeps the compiler's own
-needs out of the board's heap of 256 kB. A tree is kept by the hash of its sources, so it is made once.
+The files are those of `firmware/`, `protocol/` and the stand-ins of `sim/machine/`, unchanged. They are put into
+one ROM image: as on a board whose firmware lies in flash, bytecode then takes none of the 256 kB of heap. An
+image is kept by the hash of its sources, so it is made once.
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -13,65 +15,64 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sim.errors import SimulatorError
+from sim.rom import build_image
 
 ARCHITECTURE = "x64"
 PACKAGES = ("firmware", "protocol", "sim/machine")
-SCRIPTS = ("boot.py", "main.py")
-_TREES_KEPT = 8
+SCRIPTS = ("firmware/boot.py", "firmware/main.py")
+HOST_ONLY = ("portable.py", "event_json.py", "topics.py")
+"""Modules that no board imports: they stand for MicroPython's own on CPython, or are the desk's."""
+_IMAGES_KEPT = 8
 
 
-def compile_tree(root: Path, cache: Path) -> Path:
-    """Compile `root`/firmware and `root`/protocol; the folder that holds `firmware/`, `protocol/`, boot.py, main.py.
+def build_rom(root: Path, cache: Path) -> Path:
+    """The image of `root`'s packages, with boot.py and main.py at its top; made in `cache` when it is not there.
 
     Raises:
         SimulatorError: mpy-cross is missing or refuses a file.
     """
     sources = [path for package in PACKAGES for path in sorted((root / package).rglob("*.py"))]
-    sources = [path for path in sources if not _is_host_only(path)]
-    digest = hashlib.sha256()
+    sources = [path for path in sources if path.name not in HOST_ONLY]
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for path in sources:
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    tree = cache / digest.hexdigest()[:16]
-    if not tree.exists():
-        _make(root, sources, tree)
-    return tree
+    image = cache / f"{digest.hexdigest()[:16]}.rom"
+    if not image.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        _write_whole(image, build_image(_compile_all(root, sources)))
+        _forget_old(cache)
+    return image
 
 
-def _make(root: Path, sources: list[Path], tree: Path) -> None:
-    tree.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=tree.parent))
+def _compile_all(root: Path, sources: list[Path]) -> dict[str, bytes]:
     compiler = find_compiler()
 
-    def compile_one(path: Path) -> None:
-        name = path.relative_to(root)
-        if name.parent.name == "firmware" and path.name in SCRIPTS:
-            shutil.copyfile(path, fresh / path.name)
-            return
-        target = (fresh / name).with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        command = [compiler, "-O3", f"-march={ARCHITECTURE}", "-s", str(name), "-o", str(target), str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    def compile_one(path: Path) -> tuple[str, bytes]:
+        name = str(path.relative_to(root))
+        if name in SCRIPTS:
+            return path.name, path.read_bytes()
+        command = [compiler, "-O2", f"-march={ARCHITECTURE}", "-s", name, "-o", "-", str(path)]
+        done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode:
-            raise SimulatorError(f"{name} does not compile for the board: {done.stderr.strip()}")
+            raise SimulatorError(f"{name} does not compile for the board: {done.stderr.decode().strip()}")
+        return name.removesuffix(".py") + ".mpy", done.stdout
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(compile_one, sources))
-    try:
-        fresh.rename(tree)
-    except OSError:  # another process made the same tree meanwhile
-        shutil.rmtree(fresh)
-    _forget_old(tree.parent)
+        return dict(pool.map(compile_one, sources))
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write under another name and rename, so that a second process never sees half an image."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(name).replace(path)
 
 
 def _forget_old(cache: Path) -> None:
-    trees = sorted(cache.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in trees[_TREES_KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _is_host_only(path: Path) -> bool:
-    """Modules that no board imports: they stand for MicroPython's own on CPython, or are the desk's."""
-    return path.name in ("portable.py", "event_json.py", "topics.py", "power_on.py")
+    images = sorted(cache.glob("*.rom"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in images[_IMAGES_KEPT:]:
+        old.unlink(missing_ok=True)
 
 
 def find_compiler() -> str:

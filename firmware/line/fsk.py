@@ -84,7 +84,7 @@ class FskReceiver:
         self._rows = array("h", [0] * (ROW * (MAX_ROWS + 2)))
         self._new_rows = memoryview(self._rows)[ROW * 2 :]
         self._work = array("h", [0] * 9)
-        self._soft = bytearray([128] * SOFT)
+        self._soft = bytearray(b"\x80" * SOFT)
         self._bits = 0
         self._seen = 0
         self._candidates = [Candidate() for _ in range(CANDIDATES)]

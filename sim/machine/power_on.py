@@ -1,4 +1,4 @@
-"""What the simulator starts in place of the ESP32's boot ROM: `micropython power_on.py key=value ...`.
+"""What the simulator starts in place of the ESP32's boot ROM: module `power_on` with key=value ...
 
 fd        inherited socket to `sim.board`
 source    12 hex digits: the chip's unique id
@@ -56,7 +56,7 @@ def main():
     if settings["seed"] != "0":
         random.seed(int(settings["seed"]))
     _mount(settings["flash"], int(settings["cut_at"]), int(settings["cut_bytes"]))
-    _run(settings["boot"])
+    _run("/rom/boot.py")
     _run(settings["main"])
 
 
