@@ -1,0 +1,15 @@
+"""The link at its limit, in short; `python -m benchmarks.link` measures for longer."""
+
+import pytest
+
+from benchmarks.link import CASES, run
+
+
+@pytest.mark.parametrize(("bit_error_rate", "delay_ms", "least", "longest_ms"), CASES)
+def test_goodput_and_control_latency(
+    bit_error_rate: float, delay_ms: int, least: float, longest_ms: int
+) -> None:
+    got = run(bit_error_rate, seconds=10, delay_ms=delay_ms, seed=1)
+    assert got.goodput >= least
+    assert got.control_p99_ms <= longest_ms
+    assert got.control_lost == 0
