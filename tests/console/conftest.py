@@ -67,7 +67,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, site: str) -> Iterator[Page]:
+def page(site: str, context: BrowserContext) -> Iterator[Page]:
     """The desk page with its live connection standing; an error in a script fails the test."""
     errors: list[str] = []
     opened = context.new_page()

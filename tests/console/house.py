@@ -299,6 +299,11 @@ class House:
     def listeners(self) -> int:
         return len(self._queues)
 
+    @property
+    def last(self) -> CallView:
+        """The newest call."""
+        return self._calls(None)[0]
+
     def put_call(self, call: CallView) -> CallView:
         """Add a call or replace the one with its id, and tell the pages."""
         self.call_list = [old for old in self.call_list if old.id != call.id] + [call]

@@ -8,11 +8,12 @@ import io
 import sys
 import threading
 import wave
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cloud_broker.web.pages import Console, install_pages
 from tests.console.house import CSRF, LIU, ZHAO, House
@@ -20,12 +21,6 @@ from tests.console.house import CSRF, LIU, ZHAO, House
 
 def build_app(house: House) -> FastAPI:
     app = FastAPI()
-
-    @app.middleware("http")
-    async def session(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        request.state.user = house.user
-        request.state.csrf = CSRF if house.user else None
-        return await call_next(request)
 
     @app.get("/tests/speech.wav")
     def speech() -> Response:
@@ -46,7 +41,23 @@ def build_app(house: House) -> FastAPI:
         return scene
 
     install_pages(app, Console(house, house, house, house, house.now, demo=True))
+    app.add_middleware(SignedInAs, house=house)
     return app
+
+
+class SignedInAs:
+    """Sets what the cloud's session middleware sets."""
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self._app = app
+        self._house = house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope.setdefault("state", {}).update(
+                user=self._house.user, csrf=CSRF if self._house.user else None
+            )
+        await self._app(scope, receive, send)
 
 
 @contextmanager

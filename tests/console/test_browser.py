@@ -149,8 +149,8 @@ def test_the_player_plays_where_the_row_is(house: House, page: Page) -> None:
     expect(page.locator("#recent .player.player-playing")).to_be_visible()
     expect(page.locator("#recent .player-gaps span")).to_have_count(1)
     expect(button).to_have_attribute("aria-pressed", "true")
-    house.ring()  # the list is renewed; the player plays on
-    expect(page.locator("#recent [data-row]").first).to_contain_text("138 1234 5678")
+    house.hang_up(house.ring("15920001000", ()))  # the list is renewed; the player plays on
+    expect(page.locator("#recent [data-row]").first).to_contain_text("159 2000 1000")
     expect(page.locator("#recent .player.player-playing")).to_be_visible()
 
 

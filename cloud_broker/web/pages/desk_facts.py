@@ -44,7 +44,11 @@ class CallFacts:
 
 @dataclass(frozen=True)
 class ListFacts:
-    """The line of figures and the lists below. `tickets` are the open ones by time left."""
+    """The line of figures and the lists below.
+
+    `recent` are ended calls: the call now has its own panel, and no row moves when it begins. `promises` are
+    the open tickets by time left.
+    """
 
     desk: DeskView
     figures: DeskFigures
@@ -82,12 +86,13 @@ def read_call_facts(reader: Reader, user: User, desk: str, now: datetime) -> Cal
 def read_list_facts(reader: Reader, user: User, desk: str) -> ListFacts:
     """Figures of the day, missed calls to return, recent calls, open promises."""
     tickets = reader.tickets(user, TicketFilter(desk=desk), None, _TICKETS_LOOKED_AT).items
+    calls = reader.calls(user, CallFilter(desk=desk), None, _RECENT_CALLS).items
     promised = [ticket for ticket in tickets if ticket.state in OPEN_STATES and ticket.promised_at]
     return ListFacts(
         desk=reader.desk(user, desk),
         figures=reader.figures(user, desk),
         missed=reader.missed(user, desk),
-        recent=reader.calls(user, CallFilter(desk=desk), None, _RECENT_CALLS).items,
+        recent=[call for call in calls if call.state == "ended"],
         promises=sorted(promised, key=_by_promise)[:_PROMISES],
     )
 
