@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cloud_broker.domain.events import Event, measure_ms
+from cloud_broker.domain.events import Event, find_call_id, measure_ms
 from cloud_broker.domain.numbers import NumberState, normalise
 from protocol.ids import parse_call_id
 
@@ -122,15 +122,16 @@ def project_call(
     """Compute a call from its events.
 
     Args:
-        events: any subset, order and repetition of the box's and its agent's events that name this call.
+        events: any subset, order and repetition of the box's and its agent's events; those of other calls
+            are passed over.
         area_code: of the line's project, for numbers without one.
         gone_ms: when the box was last known, if it booted again or has been away too long; else None.
     Returns:
         The call; None while no event of the box itself is known.
     """
-    box, boot, _ = parse_call_id(call_id)
-    unique = {event[:3]: event for event in events}.values()
-    ordered = sorted((e for e in unique if e.source == box and e.boot == boot), key=lambda e: e.seq)
+    box, _, _ = parse_call_id(call_id)
+    unique = {event[:3]: event for event in events if find_call_id(event) == call_id}.values()
+    ordered = sorted((e for e in unique if e.source == box), key=lambda e: e.seq)
     if not ordered:
         return None
     facts = _sort_facts(ordered)

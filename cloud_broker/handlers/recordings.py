@@ -63,22 +63,22 @@ class Recordings:
         return self._verify(desk, call_id, sha256, len(body), samples)
 
     def put_part(self, desk: str, call_id: str, number: int, body: bytes, digest: str) -> None:
-        """Store part `number` (from 1). The same part may be sent again."""
+        """Store part `number` (from 0). The same part may be sent again."""
         self._check_owner(desk, call_id)
-        if not 1 <= number <= MAX_PARTS:
-            raise UploadRefused("part_number", f"Parts are numbered from 1 to {MAX_PARTS}.")
+        if not 0 <= number < MAX_PARTS:
+            raise UploadRefused("part_number", f"Parts are numbered from 0 to {MAX_PARTS - 1}.")
         _check_digest(body, digest)
         self.store.put(_part_key(call_id, number), iter([body]))
         with self.database.write() as connection:
             self._note(connection, call_id, "uploading", "", 0, 0)
 
     def complete(self, desk: str, call_id: str, sha256: str, length: int, parts: int, samples: int) -> Stored:
-        """Join parts 1..`parts`; verified only if the whole's hash and length are right."""
+        """Join `parts` parts; verified only if the whole's hash and length are right."""
         self._check_owner(desk, call_id)
         known = self._find(call_id, sha256)
         if known is not None:
             return known
-        sizes = [self.store.size(_part_key(call_id, n)) for n in range(1, parts + 1)]
+        sizes = [self.store.size(_part_key(call_id, n)) for n in range(parts)]
         if not sizes or None in sizes:
             raise UploadRefused("part_missing", "Not every part has arrived; send the missing ones again.")
         digest = hashlib.sha256()
@@ -90,7 +90,7 @@ class Recordings:
             )
         self.store.put(key_of(call_id), self._read_parts(call_id, parts))
         stored = self._verify(desk, call_id, sha256, length, samples)
-        for number in range(1, parts + 1):
+        for number in range(parts):
             self.store.delete(_part_key(call_id, number))
         return stored
 
@@ -134,7 +134,7 @@ class Recordings:
         insert_rows(connection, tables.recording, columns, [row], or_else=f"ON CONFLICT (call_id) {or_else}")
 
     def _read_parts(self, call_id: str, parts: int) -> Iterator[bytes]:
-        for number in range(1, parts + 1):
+        for number in range(parts):
             key = _part_key(call_id, number)
             yield self.store.get_range(key, 0, self.store.size(key) or 0)
 

@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from cloud_broker.adapters.objects import FolderStore
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.adapters.sql.migrate import migrate
+from cloud_broker.adapters.sql.tables import metadata
 from cloud_broker.bootstrap import Cloud, assemble
 from cloud_broker.settings import Settings
 from tests.cloud_broker import world
@@ -34,10 +35,16 @@ def clock() -> FakeClock:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     with Cluster() as running:
-        template = Database(running.create("template_cloud"))
-        migrate(template)
-        template.close()
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql(cluster: Cluster) -> Iterator[Database]:
+    """One database for all tests: emptying it is ten times quicker than making another."""
+    database = Database(cluster.create("cloud"))
+    migrate(database)
+    yield database
+    database.close()
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +58,17 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        path = tmp_path / "cloud.sqlite3"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        url = f"sqlite:///{path}"
-    else:
-        url = request.getfixturevalue("cluster").create(template="template_cloud")
-    opened = Database(url)
+    if request.param == "postgresql":
+        shared: Database = request.getfixturevalue("postgresql")
+        with shared.write() as connection:
+            names = ", ".join(table.name for table in metadata.sorted_tables)
+            connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        world.build(shared)
+        yield shared
+        return
+    path = tmp_path / "cloud.sqlite3"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    opened = Database(f"sqlite:///{path}")
     world.build(opened)
     yield opened
     opened.close()

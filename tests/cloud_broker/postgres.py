@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from itertools import count
 from pathlib import Path
 from typing import Self
 
@@ -21,7 +20,6 @@ class Cluster:
         self._bin = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
         self._home = Path(tempfile.mkdtemp(prefix="cloudseat-pg-"))
         self._user = STARTED_BY_ROOT if os.getuid() == 0 else None
-        self._names = count()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -44,11 +42,10 @@ class Cluster:
     def url(self, database: str) -> str:
         return f"postgresql://cloud@127.0.0.1:{self.port}/{database}"
 
-    def create(self, name: str = "", template: str = "template1") -> str:
+    def create(self, name: str) -> str:
         """A new database; its URL."""
-        name = name or f"test_{next(self._names)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            connection.execute(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -41,7 +41,7 @@ def test_answered_call() -> None:
     assert (call.direction, call.state, call.outcome) == ("in", "ended", "answered")
     assert (call.number, call.e164, call.number_state) == ("13800138000", "+8613800138000", "present")
     assert (call.ring_count, call.talk_ms, call.caller_id_format) == (1, 4000, "fsk-mdmf")
-    assert (call.started_ms, call.answered_ms, call.ended_ms) == (NOW_MS + 10, NOW_MS + 5000, NOW_MS + 9000)
+    assert (call.started_ms, call.answered_ms, call.ended_ms) == (NOW_MS + 1000, NOW_MS + 5000, NOW_MS + 9000)
     assert (call.recording.state, call.recording.samples) == ("writing", 32_000)
 
 

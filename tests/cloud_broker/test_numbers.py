@@ -99,8 +99,9 @@ def test_no_text_raises_and_e164_is_well_formed(raw: str) -> None:
         assert number.e164[1:].isdigit()
 
 
-@given(st.from_regex(r"1[3-9]\d{9}", fullmatch=True).filter(str.isascii))
-def test_every_way_to_write_a_mobile_is_one_number(mobile: str) -> None:
+@given(st.integers(13_000_000_000, 19_999_999_999))
+def test_every_way_to_write_a_mobile_is_one_number(digits: int) -> None:
+    mobile = str(digits)
     written = (
         mobile,
         "+86" + mobile,

@@ -12,7 +12,7 @@ from cloud_broker.adapters.sql.call_views import add_timeline, build_calls
 from cloud_broker.adapters.sql.desk_views import build_desks, count_figures
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.adapters.sql.paging import clamp, decode_cursor, encode_cursor
-from cloud_broker.adapters.sql.resident_views import build_residents, find_by_text
+from cloud_broker.adapters.sql.resident_views import build_residents, contains, find_by_text
 from cloud_broker.adapters.sql.ticket_views import build_tickets
 from cloud_broker.domain.items import ITEMS
 from cloud_broker.domain.times import DAY_MS, to_ms
@@ -178,10 +178,10 @@ def _narrow_calls(query: Select[Any], where: CallFilter) -> Select[Any]:
 def _mentions(text: str) -> Any:
     """A call whose number, or whose caller's name or room, contains the text."""
     call, phone = tables.call.c, tables.phone.c
-    like = "%" + text.strip() + "%"
+    like = contains(text)
     residents = find_by_text(None, text).with_only_columns(tables.resident.c.id)
     numbers = select(phone.e164).where(phone.resident_id.in_(residents), phone.e164.is_not(None))
-    return or_(call.number.like(like), call.e164.like(like), call.e164.in_(numbers))
+    return or_(call.number.like(like, escape="\\"), call.e164.like(like, escape="\\"), call.e164.in_(numbers))
 
 
 def _narrow_tickets(query: Select[Any], where: TicketFilter) -> Select[Any]:
@@ -190,8 +190,8 @@ def _narrow_tickets(query: Select[Any], where: TicketFilter) -> Select[Any]:
         if value is not None:
             query = query.where(column == value)
     if where.text and where.text.strip():
-        like = "%" + where.text.strip() + "%"
-        query = query.where(or_(ticket.place.like(like), ticket.note.like(like)))
+        like = contains(where.text)
+        query = query.where(or_(ticket.place.like(like, escape="\\"), ticket.note.like(like, escape="\\")))
     return query
 
 

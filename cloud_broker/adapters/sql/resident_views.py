@@ -77,7 +77,7 @@ def find_by_text(project_ids: Sequence[int] | None, text: str) -> Any:
     needle = text.strip()
     if not needle:
         return query
-    like = f"%{_escape(needle)}%"
+    like = contains(needle)
     by_room = (
         select(tables.occupancy.c.resident_id).join(tables.unit).where(unit.label.like(like, escape="\\"))
     )
@@ -154,5 +154,7 @@ def _load_arrears(connection: Connection, ids: Sequence[int]) -> Mapping[int, li
     return found
 
 
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def contains(text: str) -> str:
+    """A LIKE pattern, escaped by a backslash."""
+    escaped = text.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

@@ -55,12 +55,14 @@ def add_routes(router: APIRouter, cloud: Cloud) -> None:
         response.status_code = 201 if stored.created else 200
         return _shape(stored)
 
-    @router.put("/recordings/{call}/parts/{number}", status_code=204)
+    @router.put("/recordings/{call}/parts/{number}")
     async def put_part(
         request: Request, desk: agent_desk, call: str, number: int, digest: Digest = ""
-    ) -> None:
+    ) -> dict[str, Any]:
+        """One part of at most 2 MiB, numbered from 0."""
         body = await _read_body(request, MAX_PART_BYTES)
         await run_in_threadpool(recordings.put_part, desk, call, number, body, digest)
+        return {"state": "uploading", "part": number, "bytes": len(body)}
 
     @router.post("/recordings/{call}/complete")
     def complete(response: Response, desk: agent_desk, call: str, body: Completion) -> dict[str, Any]:
