@@ -12,7 +12,9 @@ DIGIT, POWER, HELD_POWER, FLOOR = 0, 1, 2, 3
 
 # A full-scale tone has |z|^2 = 2^28 a hop; three hops of all tones together stay below 2^30.
 @micropython.viper
-def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones: int, hop: int, held: int, rest: int):
+def judge_dtmf(
+    sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones: int, hop: int, held: int, rest: int
+):
     """Judge the three hops (24 ms) that end with `hop` (a ring of 8).
 
     Tones 0-3 are the low group, 4-7 the high group, 8 the dial tone (its energy is forgiven). Of either
@@ -21,7 +23,7 @@ def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones:
     (1/256 turns a hop, a byte a tone), both hold 44 % of the energy, and what is neither of them is at most
     rest / 16 of it, or no more than the line's own noise (2.5 times the quietest hop of late).
     result: digit 0..15 (4 * low + high) or 16; power of the weaker tone over three hops >> 4; weaker power
-    in the last hop of the digit `held` >> 4; energy of the quietest hop, rising by 1/32 a hop.
+    in the last hop of the digit `held` >> 4; energy of the quietest hop, rising by 1/128 a hop.
     """
     digit = 0
     weaker = 0
@@ -125,7 +127,7 @@ def judge_dtmf(sums: ptr16, energies: ptr32, limits: ptr8, result: ptr32, tones:
             last = 0
         energy += last
     floor = int(result[3])
-    floor += (floor >> 5) + 1
+    floor += (floor >> 7) + 1
     if last < floor:
         floor = last
     result[3] = floor

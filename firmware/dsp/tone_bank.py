@@ -49,8 +49,8 @@ def tone_bank(
 
 # As in judge_dtmf: powers stay below 2^30.
 @micropython.viper
-def strongest_tone(sums: ptr16, energies: ptr32, tones: int, first: int, hop: int) -> int:
-    """Which single tone of first..tones - 1 holds two thirds of the energy of the last two hops (16 ms).
+def strongest_tone(sums: ptr16, energies: ptr32, tones: int, first: int, end: int, hop: int) -> int:
+    """Which single tone of first..end - 1 holds five eighths of the energy of the last two hops (16 ms).
 
     energies: of each hop of the ring of 8. Returns the tone's index, or 0 when there is none.
     """
@@ -58,7 +58,7 @@ def strongest_tone(sums: ptr16, energies: ptr32, tones: int, first: int, hop: in
     best = 0
     found = 0
     tone = first
-    while tone < tones:
+    while tone < end:
         i = (((hop & 7) * tones) + tone) << 1
         re = (int(sums[i]) ^ 0x8000) - 0x8000
         im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
@@ -75,3 +75,22 @@ def strongest_tone(sums: ptr16, energies: ptr32, tones: int, first: int, hop: in
     if best < energy + (energy >> 2) or best < 8000:
         return 0
     return found
+
+
+# As in judge_dtmf: powers stay below 2^30.
+@micropython.viper
+def holds_pair(sums: ptr16, energies: ptr32, tones: int, first: int, hop: int) -> int:
+    """1 if tones first and first + 1, within 9 dB of each other, hold 5/8 of the last hop's energy."""
+    i = ((hop & 7) * tones + first) << 1
+    re = (int(sums[i]) ^ 0x8000) - 0x8000
+    im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
+    power = re * re + im * im
+    re = (int(sums[i + 2]) ^ 0x8000) - 0x8000
+    im = (int(sums[i + 3]) ^ 0x8000) - 0x8000
+    other = re * re + im * im
+    if power < other >> 3 or other < power >> 3:
+        return 0
+    power += other
+    if power < 4000 or power < int(energies[hop & 7]) + (int(energies[hop & 7]) >> 2):
+        return 0
+    return 1

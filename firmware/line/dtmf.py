@@ -103,7 +103,7 @@ ECHO_HOPS = 12  # 96 ms in which the same key has to come back within 6 dB, or i
 
 CODES = "ABCD*#"
 TRAIN_END_HOPS = 40  # 320 ms without a key: the train is over
-MIN_DIGITS, MAX_DIGITS = 2, 20
+MIN_DIGITS, MAX_DIGITS = 3, 20
 
 
 class TrainReceiver:
@@ -139,13 +139,13 @@ def decode_train(keys: str, onsets: "list[int]") -> "dict | None":
     """Fields of the caller ID that a train of keys spells, None if it is none.
 
     onsets: hop in which each key went down. A train whose rhythm breaks has lost or won a key: it is
-    `uncertain` and carries no number.
+    `uncertain` and carries no number. Without start and end code, or too short, it is no caller ID at all.
     """
-    if len(keys) < MIN_DIGITS + 2 or keys[0] not in CODES:
+    if len(keys) < MIN_DIGITS + 2 or keys[0] not in CODES or keys[-1] not in CODES:
         return None
     number = keys[1:-1]
     steps = [onsets[i + 1] - onsets[i] for i in range(len(onsets) - 1)]
     steady = max(steps) - min(steps) <= 3 + min(steps) // 4
-    if steady and keys[-1] in CODES and all("0" <= digit <= "9" for digit in number):
+    if steady and len(number) <= MAX_DIGITS and all("0" <= digit <= "9" for digit in number):
         return {"format": "dtmf", "number": number}
     return {"format": "dtmf", "uncertain": True}

@@ -6,21 +6,22 @@ from firmware.dsp.dtmf import NO_DIGIT
 from firmware.dsp.filters import HIGH_PASS_SECTIONS, high_pass, hop_energy, new_high_pass_state
 from firmware.dsp.tables import BLOCK, SINE, phase_step
 from firmware.dsp.tone_bank import HOPS_KEPT, strongest_tone, tone_bank
+from firmware.line.call_waiting import CAS, CallWaiting
 from firmware.line.dtmf import DIGITS, FREQS, LENIENT_REST, STRICT_REST, KeyDetector, TrainReceiver
-from firmware.line.fsk import FskReceiver
-from firmware.line.repair import Repairer
-from firmware.line.tones import ToneDetector
+from firmware.line.fsk_pair import FskPair
+from firmware.line.tones import PROGRESS_FREQS, ToneDetector
 
 NOTHING = ()
 BLOCK_HOPS = 4
-PROGRESS = (450, 950, 1100, 1400)
-TONES = FREQS + PROGRESS
+TONES = FREQS + PROGRESS_FREQS + CAS
+TONE_COUNT = len(TONES)
 FIRST_PROGRESS = len(FREQS)
+FIRST_CAS = FIRST_PROGRESS + len(PROGRESS_FREQS)
 HOP_WRAP = (1 << 24) - 1
 
 
 class Ear:
-    """Everything that listens: caller ID on-hook, keys and call-progress tones off-hook.
+    """Everything that listens: caller ID on-hook; keys, call-progress tones and call waiting off-hook.
 
     Feed every block of 256 samples in order. Events are (type, fields) without the call's number, which the
     caller of `feed` knows.
@@ -30,37 +31,43 @@ class Ear:
         self._clean = array("h", [0] * BLOCK)
         self._states = (new_high_pass_state(), new_high_pass_state())
         self._energies = array("I", [0] * HOPS_KEPT)
-        self._energy_halves = (memoryview(self._energies)[:4], memoryview(self._energies)[4:])
-        self._sums = array("h", bytes(2 * HOPS_KEPT * len(TONES) * 2))
+        self._energy_halves = (
+            memoryview(self._energies)[:BLOCK_HOPS],
+            memoryview(self._energies)[BLOCK_HOPS:],
+        )
+        self._sums = array("h", [0] * (HOPS_KEPT * TONE_COUNT * 2))
         self._steps = array("H", [phase_step(freq) for freq in TONES])
-        self._phases = array("H", [0] * len(TONES))
+        self._phases = array("H", [0] * TONE_COUNT)
         self._hop = 0
-        repairer = Repairer()
-        self._fsk = (FskReceiver("bell202", repairer), FskReceiver("v23", repairer))
+        self._fsk = FskPair()
         self._keys = KeyDetector()
         self._keys.rest = LENIENT_REST
         self._train = TrainReceiver()
         self._tones = ToneDetector()
+        self._waiting = CallWaiting()
         self._off_hook = False
-        self._told = None
-        self._told_blocks = 0
 
     def set_hook(self, off_hook: bool) -> None:
         """Tell whether a phone (or the box) is off-hook: what is listened for depends on it."""
-        if off_hook != self._off_hook:
-            self._off_hook = off_hook
-            self._keys.rest = STRICT_REST if off_hook else LENIENT_REST
-            self._tones = ToneDetector()
-            self._train = TrainReceiver()
+        if off_hook == self._off_hook:
+            return
+        self._off_hook = off_hook
+        self._keys.rest = STRICT_REST if off_hook else LENIENT_REST
+        self._tones = ToneDetector()
+        self._train = TrainReceiver()
+        self._waiting = CallWaiting()
+        self._fsk.forget()
 
     def ring_ended(self, uptime_ms: int) -> None:
-        """A ring burst ended: caller ID may follow."""
+        """A ring burst ended: what was received through it is no message."""
+        self._fsk.forget()
 
     def feed(self, samples: "array[int]", uptime_ms: int) -> "tuple | list":
         """Listen to one block of 256 samples at 8 kHz (full-scale sine = +3.14 dBm0).
 
         Returns the events heard as a list of (type, fields); nearly always the same empty tuple. Types:
-        caller_id (fields as protocol.events, without call), digit {digit}, tone_detected {tone, freq_hz}.
+        caller_id and call_waiting (fields as protocol.events, without call), digit {digit},
+        tone_detected {tone, freq_hz}.
         """
         clean = self._clean
         first, second = HIGH_PASS_SECTIONS
@@ -69,7 +76,7 @@ class Ear:
         half = self._hop >> 2 & 1
         hop_energy(clean, self._energy_halves[half], BLOCK_HOPS)
         tone_bank(
-            clean, SINE, self._sums, self._steps, self._phases, len(TONES), half * BLOCK_HOPS, BLOCK_HOPS
+            clean, SINE, self._sums, self._steps, self._phases, TONE_COUNT, half * BLOCK_HOPS, BLOCK_HOPS
         )
         heard = NOTHING
         i = 0
@@ -78,30 +85,30 @@ class Ear:
             i += 1
         self._hop = self._hop + BLOCK_HOPS & HOP_WRAP
         if not self._off_hook:
-            heard = self._listen_for_fsk(heard, clean)
+            fields = self._fsk.feed(clean, BLOCK)
+            if fields:
+                heard = _add(heard, "caller_id", fields)
+        elif self._waiting.is_open():
+            fields = self._fsk.feed(clean, BLOCK)
+            if fields and fields["format"] != "failed":
+                heard = _add(heard, "call_waiting", self._waiting.close(fields))
         return heard
 
     def _listen_to_hop(self, heard: "tuple | list", hop: int) -> "tuple | list":
-        key = self._keys.step(self._sums, self._energies, len(TONES), hop)
+        sums, energies = self._sums, self._energies
+        key = self._keys.step(sums, energies, TONE_COUNT, hop)
         if not self._off_hook:
             fields = self._train.step(key, self._keys.onset)
             return _add(heard, "caller_id", fields) if fields else heard
-        if key != NO_DIGIT:
+        if key != NO_DIGIT and not self._waiting.takes_key(DIGITS[key]):
             heard = _add(heard, "digit", {"digit": DIGITS[key]})
-        tone = strongest_tone(self._sums, self._energies, len(TONES), FIRST_PROGRESS, hop)
+        fields = self._waiting.step(sums, energies, TONE_COUNT, FIRST_CAS, hop)
+        if fields is not None:
+            heard = _add(heard, "call_waiting", fields)
+        tone = strongest_tone(sums, energies, TONE_COUNT, FIRST_PROGRESS, FIRST_CAS, hop)
         told = self._tones.step(TONES[tone] if tone else 0)
         if told:
             heard = _add(heard, "tone_detected", {"tone": told[0], "freq_hz": told[1]})
-        return heard
-
-    def _listen_for_fsk(self, heard: "tuple | list", clean: "array[int]") -> "tuple | list":
-        if self._told_blocks:
-            self._told_blocks -= 1
-        for receiver in self._fsk:
-            fields = receiver.feed(clean, BLOCK)
-            if fields and not self._told_blocks:
-                self._told_blocks = 16
-                heard = _add(heard, "caller_id", fields)
         return heard
 
 

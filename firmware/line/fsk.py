@@ -31,6 +31,8 @@ STUFFING = 20  # marks between characters, at most
 SYNC_FLOOR = 16 * 40  # strength of the bits of a sync word
 CANDIDATES = 3
 MARKS_COUNTED = 64
+PREAMBLE_MARKS = 60  # with fewer marks before, what fails was probably no message
+FAILED_CHARACTERS = 6
 MAX_CHARACTERS = 258
 CARRIER_FLOOR = 45  # mean strength of two characters, below which there is no carrier
 REPAIR_FLOOR = 55  # mean strength of a message, below which it is not repaired
@@ -89,6 +91,23 @@ class FskReceiver:
         self._seen = 0
         self._candidates = [Candidate() for _ in range(CANDIDATES)]
         self._active = 0
+        self._failed = False
+
+    def is_receiving(self) -> bool:
+        """A message may be under way."""
+        return self._active > 0
+
+    def take_failure(self) -> bool:
+        """True once after a message that had a preamble and a carrier but could not be read."""
+        failed = self._failed
+        self._failed = False
+        return failed
+
+    def forget(self) -> None:
+        """Drop the messages under way."""
+        for candidate in self._candidates:
+            candidate.count = 0
+        self._active = 0
 
     def fit(self) -> int:
         """How well the signal fits this standard's frequencies: mean energy of the windows believed."""
@@ -113,16 +132,11 @@ class FskReceiver:
                 if candidate.count and not fields:
                     fields = self._collect(candidate)
             if fields:
-                self._forget()
+                self.forget()
         elif self._bits >= COUNT_WRAP:
             self._bits -= COUNT_WRAP
             self._seen -= COUNT_WRAP
         return fields
-
-    def _forget(self) -> None:
-        for candidate in self._candidates:
-            candidate.count = 0
-        self._active = 0
 
     def _hunt(self) -> None:
         """Begin a candidate at every sync word among the new bits."""
@@ -155,6 +169,8 @@ class FskReceiver:
         chosen.begin(message_type, start, marks)
 
     def _end(self, candidate: Candidate) -> None:
+        if candidate.marks >= PREAMBLE_MARKS and candidate.count >= FAILED_CHARACTERS:
+            self._failed = True
         candidate.count = 0
         self._active -= 1
 

@@ -11,6 +11,7 @@ CHINA = (
     ("howler", 950, 1000, 0, 1),
     ("cng", 1100, 500, 3000, 1),
 )
+PROGRESS_FREQS = (450, 950, 1100, 1400)
 HOP_MS = 8
 BRIDGE_HOPS = 3  # a gap or a burst of at most 24 ms changes nothing
 LONG_OFF_MS = 1200  # an off of 3 s and more is told after this, without waiting for its end

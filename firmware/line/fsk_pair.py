@@ -1,0 +1,51 @@
+"""FSK caller ID of either standard: both receivers run at once, one message is told."""
+
+from array import array
+
+from firmware.line.fsk import FskReceiver
+from firmware.line.repair import Repairer
+
+QUIET_BLOCKS = 16  # half a second after a message in which nothing else is told
+
+
+class FskPair:
+    """Bell 202 and V.23 side by side. Either often decodes the other; the better fit names the standard."""
+
+    def __init__(self) -> None:
+        repairer = Repairer()
+        self._receivers = (FskReceiver("bell202", repairer), FskReceiver("v23", repairer))
+        self._quiet = 0
+        self._failed = False
+
+    def forget(self) -> None:
+        """Drop what is being received: it cannot be part of a message any more."""
+        for receiver in self._receivers:
+            receiver.forget()
+        self._failed = False
+
+    def feed(self, samples: "array[int]", n: int) -> "dict | None":
+        """Take one block; returns the fields of a caller ID, or of a failed one once its carrier is gone.
+
+        Two different numbers from one signal are `uncertain`, and none is told.
+        """
+        if self._quiet:
+            self._quiet -= 1
+        first, second = self._receivers
+        fields = first.feed(samples, n)
+        other = second.feed(samples, n)
+        better = first if first.fit() >= second.fit() else second
+        if fields and other and fields.get("number") != other.get("number"):
+            fields = {"format": fields["format"], "uncertain": True}
+        elif not fields or (other and "repaired" in fields):
+            fields = other
+        if first.take_failure() or second.take_failure():
+            self._failed = True
+        if self._failed and not fields and not first.is_receiving() and not second.is_receiving():
+            fields = {"format": "failed"}
+        if not fields:
+            return None
+        told = None if self._quiet else fields
+        fields["standard"] = better.standard
+        self._quiet = QUIET_BLOCKS
+        self._failed = False
+        return told
