@@ -18,7 +18,7 @@ def main() -> int:
         try:
             print(run(target, options.count, options.seed), flush=True)
         except FuzzFailure as failure:
-            print(failure, "cause:", repr(failure.__cause__), file=sys.stderr)
+            print(failure, file=sys.stderr)
             return 1
     return 0
 

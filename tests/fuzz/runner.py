@@ -40,8 +40,8 @@ class FuzzReport:
 class FuzzFailure(AssertionError):
     """An input that a target does not stand; `data` belongs into the corpus."""
 
-    def __init__(self, target: str, seed: int, number: int, data: bytes) -> None:
-        super().__init__(f"fuzz {target}: seed {seed}, input {number}: {data.hex()}")
+    def __init__(self, target: str, seed: int, number: int, data: bytes, what: str) -> None:
+        super().__init__(f"fuzz {target}: seed {seed}, input {number}: {what}: {data.hex()}")
         self.data = data
 
 
@@ -63,18 +63,18 @@ def run(target: str, count: int, seed: int) -> FuzzReport:
         try:
             outcomes[check(data)] += 1
         except Exception as error:
-            raise FuzzFailure(target, seed, number, data) from error
+            raise FuzzFailure(target, seed, number, data, repr(error)) from error
         after = time.process_time()
         if after - before > slowest:
             slowest = after - before
             if slowest * 1000 > SLOWEST_MS:
-                raise FuzzFailure(target, seed, number, data)
+                raise FuzzFailure(target, seed, number, data, f"took {slowest:.1f} s")
         before = after
         if number == _WARM_UP:
             memory_kb = _read_peak_memory_kb()
     growth_kb = _read_peak_memory_kb() - memory_kb
     if growth_kb > GROWTH_KB:
-        raise FuzzFailure(target, seed, count, b"")
+        raise FuzzFailure(target, seed, count, b"", f"memory grew by {growth_kb} kB")
     corpus_hash = hashlib.sha256(b"".join(hashlib.sha256(data).digest() for data in corpus)).hexdigest()
     seconds = time.perf_counter() - began
     return FuzzReport(target, seed, count, seconds, corpus_hash, dict(outcomes), slowest * 1000, growth_kb)

@@ -29,6 +29,6 @@ def test_a_failure_names_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setitem(TARGETS, "cbor", fail)
-    with pytest.raises(FuzzFailure, match="seed 3, input 0") as caught:
+    with pytest.raises(FuzzFailure, match="seed 3, input 0: ZeroDivisionError") as caught:
         run("cbor", 10, 3)
     assert caught.value.data == load_corpus("cbor")[0]
