@@ -103,6 +103,8 @@ class PahoBroker:
     def _handle_connect(
         self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
+        if client is not self._client:
+            return
         self._is_answered = True
         if not reason.is_failure:
             self._failures = 0
@@ -111,25 +113,28 @@ class PahoBroker:
             self._set_wait(client)
             self._put(BrokerUp("5" if client.protocol == MQTTProtocolVersion.MQTTv5 else "3.1.1"))
         elif str(reason) == "Unsupported protocol version":
-            self._change_version()
+            self._change_version(client)
         else:
             self._tell(str(reason))
 
-    def _change_version(self) -> None:
+    def _change_version(self, old: paho.Client) -> None:
         """The broker did not take this version of MQTT: try the other one.
 
         Some say so, some only close the connection. In a thread of its own: paho's cannot end itself.
         """
-        threading.Thread(target=self._restart, args=(self._client,), name="mqtt version", daemon=True).start()
-
-    def _restart(self, old: paho.Client) -> None:
-        old.loop_stop()
         versions = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
         self._client = self._build_client(versions[old.protocol == MQTTProtocolVersion.MQTTv5])
+        threading.Thread(target=self._restart, args=(old,), name="mqtt version", daemon=True).start()
+
+    def _restart(self, old: paho.Client) -> None:
+        old.disconnect()
+        old.loop_stop()
         if not self._stopping.wait(self._wait_s):
             self.start()
 
     def _handle_connect_fail(self, client: paho.Client, _userdata: Any) -> None:
+        if client is not self._client:
+            return
         self._failures += 1
         self._set_wait(client)
         self._tell("unreachable")
@@ -137,16 +142,18 @@ class PahoBroker:
     def _handle_disconnect(
         self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
+        if client is not self._client:
+            return
         was_up, self._is_up = self._is_up, False
         was_answered, self._is_answered = self._is_answered, False
-        self._failures += not was_up
+        self._failures += 1
         self._set_wait(client)
         if was_up:
             self._put(BrokerDown(str(reason)))
         elif not was_answered and not self._stopping.is_set():
             if client.protocol != MQTTProtocolVersion.MQTTv5:
                 self._tell("no answer")
-            self._change_version()
+            self._change_version(client)
 
     def _handle_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         self._put(MessageArrived(message.topic, bytes(message.payload)))

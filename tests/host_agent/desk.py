@@ -113,6 +113,7 @@ class Desk:
         self.free_bytes = 1 << 40
         self.attached: list[tuple[str, str]] = []
         self.accepted: list[Credentials] = []
+        self.access = CloudAccess("http://cloud.invalid", "token")
         self.core = self.start()
 
     def start(self) -> Core:
@@ -131,7 +132,7 @@ class Desk:
         )
         self.core = build_core(self.settings, self.identity, self.database, world)
         self.core.parts.bridge.join(self.broker, "desk-1")
-        self.core.parts.flow.access = CloudAccess("http://cloud", "token")
+        self.core.parts.flow.access = self.access
         self.core.parts.cloud.has_tried_time = True
         self.tick()
         return self.core
