@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from sim.audio_file import AudioError, read_audio
-from sim.board import find_micropython
 from sim.errors import SimulatorError
+from sim.runtime import find_micropython
 from sim.signals.levels import Pcm
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -81,10 +81,17 @@ Verbs = Mapping[str, Callable[[Step], float]]
 
 
 class Person:
-    """Takes the steps of a script in line time."""
+    """Takes the steps of a script in line time.
 
-    def __init__(self, agenda: Agenda, script: Sequence[Step], verbs: Verbs) -> None:
-        self._agenda, self._verbs = agenda, verbs
+    Args:
+        goes_with_call: when the line is idle again, a person who still waits for something goes away: what a
+            later call does is not theirs to wait for.
+    """
+
+    def __init__(
+        self, agenda: Agenda, script: Sequence[Step], verbs: Verbs, *, goes_with_call: bool = False
+    ) -> None:
+        self._agenda, self._verbs, self._goes_with_call = agenda, verbs, goes_with_call
         self._script = list(script)
         self._awaited = ""
         self._happened: set[str] = set()
@@ -100,6 +107,8 @@ class Person:
         if happening == self._awaited:
             self._awaited = ""
             self._agenda.after(0, self._go_on)
+        elif happening == "idle" and self._goes_with_call and self._awaited:
+            self._awaited, self.is_done = "", True
 
     def _go_on(self) -> None:
         while self._script:

@@ -42,6 +42,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
+from sim.agenda import NEVER_MS
 from sim.call import CallerId, CallTruth, Destination, IncomingCall, Route
 from sim.errors import SimulatorError
 from sim.exchange import Exchange, ExchangeSettings
@@ -145,10 +146,9 @@ class ScenarioRun:
             },
             "box": box_verbs or {},
         }
-        self._waiting = len(scenario.call) + len(scenario.script)
         self.exchange.listeners.append(self._tell_persons)
         for call in scenario.call:
-            self.line.agenda.after(call.at * 1000.0, partial(self._begin_planned, call))
+            self.line.agenda.after(call.at * 1000.0, partial(self.begin_call, call))
         for script in scenario.script:
             self.line.agenda.after(script.at * 1000.0, partial(self._begin_script, script))
 
@@ -167,31 +167,24 @@ class ScenarioRun:
 
     @property
     def is_over(self) -> bool:
-        """True when the scenario's time is up, or all scripts are done and all calls have ended."""
+        """True when the scenario's time is up, or when nothing more will happen on the line by itself."""
         if self.scenario.seconds is not None:
             return self.line.agenda.now_ms >= self.scenario.seconds * 1000.0
-        scripts_done = not self._waiting and all(person.is_done for person in self._persons)
-        return scripts_done and all(truth.ended_ms is not None for truth in self.truths)
+        return self.line.agenda.next_ms == NEVER_MS
 
     def begin_call(self, plan: CallPlan) -> None:
         """Begin a call now, whatever its `at` says; it need not be of the scenario."""
         if plan.direction == "out":
             self.exchange.destination = Destination(plan.route, plan.reversal, plan.name)
-        self._begin(plan.desk, self.verbs("desk"))
-        self._begin(plan.far, self.verbs("far"))
+        for steps, who in ((plan.desk, "desk"), (plan.far, "far")):
+            self._begin(Person(self.line.agenda, steps, self.verbs(who), goes_with_call=True))
         if plan.direction == "in":
             self.exchange.offer(plan.incoming())
 
-    def _begin_planned(self, plan: CallPlan) -> None:
-        self.begin_call(plan)
-        self._waiting -= 1
-
     def _begin_script(self, plan: ScriptPlan) -> None:
-        self._begin(plan.steps, self.verbs(plan.who))
-        self._waiting -= 1
+        self._begin(Person(self.line.agenda, plan.steps, self.verbs(plan.who)))
 
-    def _begin(self, steps: tuple[Step, ...], verbs: Verbs) -> None:
-        person = Person(self.line.agenda, steps, verbs)
+    def _begin(self, person: Person) -> None:
         self._persons = [other for other in self._persons if not other.is_done] + [person]
         person.start()
 

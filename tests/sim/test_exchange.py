@@ -189,3 +189,12 @@ def test_every_state_can_be_left() -> None:
     assert {what for _, what in TRANSITIONS} == set(Input)
     reached = {state for state, _ in TRANSITIONS.values()} | {State.IDLE}
     assert reached == set(State)
+
+
+def test_who_still_waits_when_a_call_ends_does_not_act_in_the_next() -> None:
+    play, _ = run(
+        INBOUND
+        + 'far = ["until ring 1", "hang up"]\ndesk = ["until ring 2", "lift"]\n'
+        + '[[call]]\nat = 4.0\nnumber = "13700137000"\nfar = ["until ring 3", "hang up"]\n'
+    )
+    assert [truth.outcome for truth in play.truths] == ["missed", "missed"]

@@ -1,0 +1,89 @@
+"""A scenario played with the real firmware across the line; what the box stated, in order."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from protocol.events import check_event
+from protocol.framing import CONTROL
+from protocol.link import OPENED, LinkEnd
+from protocol.messages import decode_board_hello, decode_message, encode_host_hello, encode_message
+from sim.board import Board, BoardSettings
+from sim.person import Step
+from sim.scenario import Scenario, ScenarioRun
+
+SOURCE = "a1b2c3d4e5f6"
+AGENT = "0a0b0c0d0e0f"
+STEP_SAMPLES = 1024
+AFTER_MS = 8000
+"""Longer than any verdict of the firmware that comes after the last thing on the line (ring stop: 6 s)."""
+LIMIT_MS = 3 * 3_600_000
+
+
+@dataclass(frozen=True)
+class BoxEvent:
+    """One event as the box sent it, with line time in place of uptime."""
+
+    boot: str
+    seq: int
+    at_ms: int
+    type: str
+    fields: dict[str, Any]
+
+
+class BoxRun:
+    """One line, one box, and the host's end of its link, which acknowledges everything.
+
+    Args:
+        flash: file of the box's flash chip.
+    """
+
+    def __init__(self, scenario: Scenario, flash: Path) -> None:
+        self.events: list[BoxEvent] = []
+        self.run = ScenarioRun(scenario, {"power": self._power})
+        self._board = Board(BoardSettings(SOURCE, flash))
+        self._link = LinkEnd(False, b"", lambda: 1)
+        self._boot = ""
+        self._booted_ms = 0
+        self._to_board = b""
+
+    def play(self) -> list[BoxEvent]:
+        """Until the scenario is over and the box has said what there is to say."""
+        try:
+            left_ms = AFTER_MS
+            while left_ms > 0 and self.run.line.agenda.now_ms < LIMIT_MS:
+                self._step()
+                if self.run.is_over:
+                    left_ms -= STEP_SAMPLES // 8
+        finally:
+            self._board.close()
+        return self.events
+
+    def _step(self) -> None:
+        output = self._board.step(self.run.line.step(STEP_SAMPLES), self._to_board)
+        self.run.line.put(output.audio_out, output.seized)
+        now_ms = self.run.line.agenda.now_ms
+        self._link.receive(output.serial_out, now_ms)
+        for kind, payload in self._link.take():
+            if kind == OPENED:
+                self._boot = decode_board_hello(payload)[1]
+                self._link.hello = encode_host_hello(AGENT, 1_700_000_000_000 + now_ms, {}, [])
+            elif kind == CONTROL:
+                self._take(decode_message(payload))
+        self._to_board = self._link.poll(now_ms)
+
+    def _take(self, message: list[Any]) -> None:
+        if message[0] != "event":
+            return
+        _, seq, uptime_ms, event_type, fields = message
+        check_event(event_type, fields)
+        self.events.append(BoxEvent(self._boot, seq, self._booted_ms + uptime_ms, event_type, fields))
+        self._link.send(CONTROL, encode_message("journal_ack", self._boot, [[seq, seq]]))
+
+    def _power(self, step: Step) -> float:
+        if step.word == "off":
+            self._board.kill()
+        else:
+            self._board.restart()
+            self._booted_ms = self.run.line.agenda.now_ms
+        return 0.0
