@@ -7,6 +7,7 @@ The files are named by content; failing inputs found by hand are added beside th
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from protocol.event_json import EventRecord, encode_event
 from tests.fuzz.targets import CORPUS
@@ -17,7 +18,7 @@ TOPIC = f"cloudseat/v1/tianyu-1/{SOURCE}/event\n".encode()
 
 def build_mqtt_inputs() -> list[bytes]:
     """A topic, a line feed, a payload."""
-    fields = [
+    fields: list[tuple[str, dict[str, Any]]] = [
         ("ring_started", {"call": 12}),
         (
             "caller_id",

@@ -26,7 +26,8 @@ def run_lines(command: list[str], **environment: str) -> list[str]:
 
 def test_both_runtimes_do_the_same() -> None:
     cpython = run_lines([sys.executable], PYTHONPATH=str(ROOT))
-    micropython = run_lines([str(Path(sys.executable).with_name("micropython"))], MICROPYPATH=str(ROOT))
+    board = [str(Path(sys.executable).with_name("micropython")), "-X", "heapsize=256k"]
+    micropython = run_lines(board, MICROPYPATH=str(ROOT))
     assert len(cpython) > 200
     for number, (one, other) in enumerate(zip(cpython, micropython, strict=True)):
         assert one == other, f"line {number}"

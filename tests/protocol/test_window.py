@@ -19,7 +19,7 @@ def build_sender(count: int, size: int = 8) -> Sender:
 
 def drain(sender: Sender, now_ms: int, order: int = 100) -> list[int]:
     """Sequence numbers of what is to be transmitted now."""
-    found = []
+    found: list[int] = []
     while frame := sender.next_frame(now_ms, order + len(found)):
         found.append(frame.seq)
     return found
