@@ -23,7 +23,6 @@ from firmware.dialer import Dialer
 from firmware.identity import next_boot
 from firmware.journal import Journal
 from firmware.line import facts
-from firmware.line.ear import Ear
 from firmware.line.sensor import LoopSensor
 from firmware.line.state import ON_HOOK, STARTING, LineState
 from firmware.overrun import OverrunWatch
@@ -33,7 +32,6 @@ from firmware.version import VERSION
 from protocol.messages import encode_board_hello
 
 POLL_MS = 20
-GC_THRESHOLD = 16384
 MAX_UPTIME_MS = 40 * 24 * 3600 * 1000
 """The box starts again, on-hook and idle, before its uptime reaches 32 bits (49.7 days)."""
 
@@ -41,7 +39,7 @@ MAX_UPTIME_MS = 40 * 24 * 3600 * 1000
 class App:
     """Wires the stages and steps them."""
 
-    def __init__(self, device, audio_ring):
+    def __init__(self, device, audio_ring, ear):
         self.device = device
         self.faults = 0
         self._told_fault = ""
@@ -52,7 +50,7 @@ class App:
         self.journal = Journal(boot, clock.uptime_ms)
         self.recorder = Recorder(self.journal, audio_ring)
         self.sensor = LoopSensor()
-        self.ear = Ear()
+        self.ear = ear
         self.state = LineState(self.journal, self.recorder, self.ear)
         self.config = Config()
         self.dialer = Dialer(device, self.state, self.config)
@@ -134,7 +132,7 @@ class App:
         """The desk PC."""
         clock = self.device.clock
         now = clock.read()
-        self.uplink.step(now, clock.uptime_ms)
+        self.uplink.step(now, clock)
         if self.commands.wants_reset or (
             self.state.state == ON_HOOK and clock.wraps and clock.uptime_ms(now) > MAX_UPTIME_MS
         ):
@@ -173,8 +171,7 @@ class App:
         }
 
 
-def main(audio_ring):
-    """Start the box on a ring of RING_SIZE bytes for audio; returns never."""
-    gc.threshold(GC_THRESHOLD)
+def main(audio_ring, ear):
+    """Start the box on a ring of RING_SIZE bytes for audio, and an ear; returns never."""
     storage.prepare()
-    App(Device(), audio_ring).run()
+    App(Device(), audio_ring, ear).run()

@@ -13,9 +13,6 @@ Safety, each rule checked here before the contact closes (the device opens it by
 
 from array import array
 
-from firmware.board.clock import since_ms
-from firmware.line import facts
-from firmware.line.state import ON_HOOK
 from protocol.const import BLOCK_SAMPLES
 
 IDLE, WAITING, SENDING, HOLDING = "idle", "waiting", "sending", "holding"

@@ -1,7 +1,19 @@
-"""Runs after boot.py on the board: the box's one loop."""
+"""Runs after boot.py on the board: the box's one loop.
 
-audio_ring = bytearray(65536)  # before all imports: no such piece is left of the heap after them
+What needs large pieces of the heap is made first; after all imports no such pieces are left. Collecting often
+from the start keeps what imports leave behind from lying between what stays.
+"""
+
+import gc
+
+gc.threshold(8192)
+audio_ring = bytearray(65536)
+
+from firmware.line.ear import Ear  # noqa: E402
+
+ear = Ear()
+gc.collect()
 
 from firmware.app import main  # noqa: E402
 
-main(audio_ring)
+main(audio_ring, ear)

@@ -124,7 +124,7 @@ class Recorder:
         for recording in self._open:
             self._skip_overwritten(recording)
             ready = self._count(recording) - recording.sent
-            if recording.length is None and ready < MAX_AUDIO_BYTES or ready <= 0:
+            if (recording.length is None and ready < MAX_AUDIO_BYTES) or ready <= 0:
                 continue
             self._flush_gap(recording)
             first = recording.sent

@@ -55,16 +55,16 @@ class Uplink:
             self._replies.pop(0)
         self._replies.append(encode_message("reply", command_id, result, reason))
 
-    def step(self, now, uptime_ms):
+    def step(self, now, clock):
         """One block.
 
         Args:
-            now: tick. uptime_ms: maps a tick to the uptime.
+            now: tick. clock: maps it to the uptime.
         """
         data = self._port.read()
-        if not data and not self._is_due(now):
+        if not data and not self.is_due(now):
             return
-        now_ms = uptime_ms(now)
+        now_ms = clock.uptime_ms(now)
         if data:
             self.link.receive(data, now_ms)
             for kind, payload in self.link.take():
@@ -78,7 +78,8 @@ class Uplink:
         self._idle_since = now
         self._idle_ms = self.link.next_deadline_ms(now_ms) - now_ms
 
-    def _is_due(self, now):
+    def is_due(self, now):
+        """True when this block has something to say, or must listen to a deadline."""
         if self._unwritten or since_ms(now, self._idle_since) >= self._idle_ms:
             return True
         if not self.link.is_open:

@@ -140,7 +140,7 @@ class FskReceiver:
 
     def _hunt(self) -> None:
         """Begin a candidate at every sync word among the new bits."""
-        for message_type in (MDMF, SDMF):
+        for message_type in _HUNTED:  # a tuple made here would allocate
             at = self._seen
             while True:
                 at = find_sync(self._soft, at, self._bits, MASK, _SYNC[message_type], SYNC_FLOOR)
@@ -221,3 +221,4 @@ def _sync_pattern(message_type: int) -> int:
 
 
 _SYNC = {MDMF: _sync_pattern(MDMF), SDMF: _sync_pattern(SDMF)}
+_HUNTED = (MDMF, SDMF)

@@ -132,15 +132,16 @@ class Clock:
         self.plus, self.minus, self.pins = rows[at], rows[at + 1], rows[at + 2]
 
     def _answer(self, state):
-        write = self._stream.write
         serial, played = self.to_send, self.played
         if serial or played or state or self.seized:
             frames = len(played) // 2
-            write(struct.pack(_ANSWER, len(serial), frames, self.seized, state) + serial + played)
+            self._stream.write(
+                struct.pack(_ANSWER, len(serial), frames, self.seized, state) + serial + played
+            )
             self.to_send = bytearray()
             self.played = bytearray()
         else:
-            write(b"\0\0\0\0\0\0\0\0")
+            self._stream.write(b"\0\0\0\0\0\0\0\0")
 
     def _read_exactly(self, buffer):
         """The simulator sends a grant whole, so less than the buffer means that it has gone."""
