@@ -186,6 +186,7 @@
   }
 
   function formArrived() {
+    if (document.activeElement === document.body) $("#ticket .saved")?.focus();
     restoreDraft();
     showPicked();
     showPromise();

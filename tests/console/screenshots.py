@@ -1,0 +1,112 @@
+"""Pictures of the console, for the README and for a look: `python -m tests.console.screenshots`.
+
+`docs/screenshots/desk.png` and `desk-en.png` are for the README; `build/screenshots/` (not in the repository)
+gets every page at three sizes, light and dark, in both languages, full and empty.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.console.house import LIU, ZHAO, House
+from tests.console.serve import serving
+
+REPOSITORY = Path(__file__).parents[2]
+README_PICTURES = REPOSITORY / "docs" / "screenshots"
+ALL_PICTURES = REPOSITORY / "build" / "screenshots"
+SIZES = {"1440x900": (1440, 900), "1280x720": (1280, 720), "390x844": (390, 844)}
+
+SCENES: dict[str, Callable[[House], object]] = {
+    "quiet": lambda house: None,
+    "ringing": lambda house: house.ring(),
+    "talking": lambda house: house.answer(house.ring()),
+    "shared": lambda house: house.ring("01062345678", (LIU, ZHAO)),
+    "unknown": lambda house: house.ring("15920001000", ()),
+    "withheld": lambda house: house.ring(None, (), number_state="withheld"),
+}
+PAGES = {
+    "calls": "/calls",
+    "call": "/calls/c3",
+    "tickets": "/tickets",
+    "ticket": "/tickets/3",
+    "residents": "/residents",
+    "resident": "/residents/1",
+}
+
+
+def take_readme_pictures(browser: Browser) -> None:
+    """The desk in a call, the ticket half written."""
+    for language, name in (("zh-CN", "desk"), ("en", "desk-en")):
+        house = House()
+        house.answer(house.ring())
+        with serving(house) as address, opened(browser, address, (1280, 800), "light", language) as page:
+            page.goto(f"{address}/desk")
+            page.keyboard.press("1")
+            page.keyboard.press("1")
+            page.locator("#note").fill(
+                "厨房水槽下漏水，家里有人。" if language == "zh-CN" else "Under the sink."
+            )
+            page.locator("[data-draft-state]:text-matches('.')").wait_for()
+            page.screenshot(path=README_PICTURES / f"{name}.png")
+
+
+def take_all_pictures(browser: Browser) -> None:
+    """Every page in every dress."""
+    for size, pixels in SIZES.items():
+        for theme in ("light", "dark"):
+            for language in ("zh-CN", "en"):
+                _take_dress(browser, f"{size}-{theme}-{language}", pixels, theme, language)
+
+
+def _take_dress(browser: Browser, dress: str, pixels: tuple[int, int], theme: str, language: str) -> None:
+    folder = ALL_PICTURES / dress
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, scene in SCENES.items():
+        house = House()
+        scene(house)
+        with serving(house) as address, opened(browser, address, pixels, theme, language) as page:
+            page.goto(f"{address}/desk")
+            page.screenshot(path=folder / f"desk-{name}.png", full_page=True)
+    for filled in (True, False):
+        house = House(empty=not filled)
+        pages = PAGES if filled else {"desk": "/desk", "calls": "/calls", "tickets": "/tickets"}
+        with serving(house) as address, opened(browser, address, pixels, theme, language) as page:
+            for name, path in pages.items():
+                page.goto(f"{address}{path}")
+                page.screenshot(path=folder / f"{name}{'' if filled else '-empty'}.png", full_page=True)
+            house.user = None
+            page.goto(f"{address}/login")
+            page.screenshot(path=folder / "login.png")
+
+
+@contextmanager
+def opened(
+    browser: Browser, address: str, pixels: tuple[int, int], theme: str, language: str
+) -> Iterator[Page]:
+    """A page of its own, in the given dress; nothing on it moves."""
+    context = browser.new_context(
+        viewport={"width": pixels[0], "height": pixels[1]}, reduced_motion="reduce", locale=language
+    )
+    cookies = {"theme": theme, "language": language}
+    context.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def main() -> None:
+    README_PICTURES.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        take_readme_pictures(browser)
+        take_all_pictures(browser)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
