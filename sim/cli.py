@@ -10,6 +10,7 @@ from rich.console import Console
 
 from sim.board import BoardSettings
 from sim.decode import Heard, Mode, decode_files
+from sim.demo.cli import demo
 from sim.errors import SimulatorError
 from sim.live import run_live_line
 
@@ -25,6 +26,9 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 @app.callback()
 def _main() -> None:
     """Keeps every command a sub-command."""
+
+
+app.command()(demo)
 
 
 @app.command()

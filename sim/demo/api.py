@@ -26,12 +26,17 @@ class ApiRefused(SimulatorError):
 
 
 class CloudClient:
-    """One signed-in user of the API."""
+    """One signed-in user of the API.
+
+    Attributes:
+        name: the user's, as tickets show it.
+    """
 
     def __init__(self, url: str, username: str, password: str) -> None:
         self._http = httpx.Client(base_url=f"{url}/api/v1", timeout=TIMEOUT_S, trust_env=False)
         answer = self._send("POST", "/tokens", json={"username": username, "password": password})
         self._http.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        self.name = str(self._json("GET", "/session")["name"])
 
     def close(self) -> None:
         self._http.close()
@@ -52,24 +57,15 @@ class CloudClient:
 
     def items(self) -> list[Json]:
         """The repair item tree."""
-        found: Any = self._send("GET", "/items").json()
-        return list(found["items"] if isinstance(found, dict) else found)
+        return list(self._json("GET", "/items")["items"])
 
     def ticket(self, ticket: int) -> Json:
         return self._json("GET", f"/tickets/{ticket}")
 
-    def create_ticket(self, call: str, kind: str, items: list[str], place: str, note: str) -> Json:
-        """Make a ticket in a call, as a person at the desk does."""
-        body = {
-            "call": call,
-            "type": kind,
-            "items": items,
-            "place": place,
-            "note": note,
-            "promise_minutes": 30,
-        }
+    def create_ticket(self, ticket: Json) -> Json:
+        """Make a ticket as the desk's form does: `desk`, `call`, `type`, `items`, `place`, `note`, ..."""
         key = {"Idempotency-Key": str(uuid.uuid4())}
-        answer: Json = self._send("POST", "/tickets", json=body, headers=key).json()
+        answer: Json = self._send("POST", "/tickets", json=ticket, headers=key).json()
         return answer
 
     def recording(self, call: str) -> bytes:

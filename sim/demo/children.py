@@ -111,6 +111,32 @@ class Children:
         self._children.append(child)
         return child
 
+    def run(self, name: str, argv: Sequence[str], env: Mapping[str, str], timeout_s: float = 60.0) -> str:
+        """Run a command to its end; its standard output.
+
+        Raises:
+            ChildFailed: it did not end with 0, or not within `timeout_s`.
+        """
+        log = self._log_dir / f"{name}.log"
+        try:
+            with log.open("w", encoding="utf-8") as errors:
+                done = subprocess.run(
+                    list(argv),
+                    env={**os.environ, **env},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    timeout=timeout_s,
+                    encoding="utf-8",
+                    check=False,
+                )
+        except subprocess.TimeoutExpired:
+            raise ChildFailed(name, f"did not end within {timeout_s:.0f} s", log, []) from None
+        if done.returncode:
+            tail = log.read_text(encoding="utf-8").splitlines()[-TAIL_LINES:]
+            raise ChildFailed(name, f"ended with code {done.returncode}", log, tail)
+        return done.stdout
+
     def check(self) -> None:
         """Raise ChildFailed if one has ended."""
         for child in self._children:
