@@ -22,8 +22,8 @@ from firmware.board.device import Device  # noqa: E402
 app = App(Device(), audio_ring, ear)
 locked = 0
 while locked < 200:
-    ticks = app.device.clock.read() + 64
-    if app.journal.next_seq < 2 or app.uplink.is_due(ticks):
+    next_tick = app.device.clock.read() + 32
+    if app.journal.next_seq < 2 or app.uplink.is_due(next_tick):
         app.step()
         app.step()  # the simulator's own machine hands over what was sent with the next block
         continue
