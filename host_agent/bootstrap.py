@@ -27,8 +27,9 @@ from host_agent.housekeeping import Housekeeping
 from host_agent.identity import Identity, begin_run
 from host_agent.intake import Intake
 from host_agent.lock import InstanceLock
+from host_agent.metrics import MetricsServer, build_metrics
 from host_agent.mqtt import PahoBroker
-from host_agent.ports import Clock, PortsSeen, StopAsked, Worker
+from host_agent.ports import Clock, Instant, PortsSeen, StopAsked, Worker
 from host_agent.publisher import Publisher
 from host_agent.quiet_hours import RateCap, is_quiet
 from host_agent.reception import Reception
@@ -209,13 +210,22 @@ def _run(agent: Agent) -> str:
     try:
         if isinstance(agent.clock, SystemClock):
             _announce_ready(agent)
-            return run_in_wall_time(agent.core, agent.inputs, agent.clock, supervisor)
+            report = _start_metrics(agent, supervisor)
+            return run_in_wall_time(agent.core, agent.inputs, agent.clock, supervisor, report)
         client = TimeClient(agent.settings.clock, agent.identity.agent_id, agent.inputs.put)
         _announce_ready(agent)
         return SteppedRun(agent.core, agent.inputs, agent.clock, client, supervisor).run()
     finally:
         if agent.broker is not None:
             agent.broker.stop()
+
+
+def _start_metrics(agent: Agent, supervisor: Supervisor) -> Callable[[Instant], None]:
+    """The metrics' server if there is to be one; returns what keeps its text fresh."""
+    if not agent.settings.metrics_port:
+        return lambda _: None
+    exporter = MetricsServer(agent.settings.metrics_port)
+    return lambda now: exporter.update(now, lambda: build_metrics(agent.core, supervisor.failures, now))
 
 
 def _stop_on_signals(inputs: Inputs) -> None:

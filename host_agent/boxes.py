@@ -149,6 +149,10 @@ class Boxes:
         """The session of an attached box."""
         return self.session(self.attached.get(source, ""))
 
+    def open_sessions(self) -> list[BoxSession]:
+        """The sessions of all open ports."""
+        return [port.session for port in self._ports.values() if port.link is not None]
+
     def received(self) -> dict[str, int]:
         """Bytes handled since opening, of each open port."""
         return {path: port.received for path, port in self._ports.items() if port.link is not None}

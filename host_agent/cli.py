@@ -1,5 +1,7 @@
 """`cloudseat-agent`: the command line."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,6 +66,58 @@ def run(
         typer.echo(f"{error.code}: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"agent.stopped reason={reason}")
+
+
+@app.command()
+def doctor(
+    port: Port = None,
+    cloud_url: Cloud = None,
+    data_dir: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a finding.")] = False,
+) -> None:
+    """Look at ports, disk, spool, cloud, clock, credentials and broker; exit 1 if something is to be done.
+
+    Examples:
+
+        cloudseat-agent doctor
+
+        cloudseat-agent doctor --json
+    """
+    from host_agent.doctor import examine
+
+    settings = build_settings(ports=tuple(port) if port else None, cloud_url=cloud_url, data_dir=data_dir)
+    findings = examine(settings)
+    for finding in findings:
+        if as_json:
+            typer.echo(json.dumps(asdict(finding), ensure_ascii=False))
+        else:
+            mark = {True: "ok  ", False: "FAIL", None: "-   "}[finding.passed]
+            typer.echo(f"{mark} {finding.name}: {finding.value}")
+            if finding.remedy:
+                typer.echo(f"     {finding.remedy}")
+    if any(finding.passed is False for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def service(
+    system: Annotated[str, typer.Option("--for", help="systemd or windows.")] = "systemd",
+) -> None:
+    """Print the service definition for this PC, to be installed as docs/howto/agent.md says.
+
+    Examples:
+
+        cloudseat-agent service > ~/.config/systemd/user/cloudseat-agent.service
+
+        cloudseat-agent service --for windows > cloudseat-agent.xml
+    """
+    from host_agent.install.services import build_service
+
+    try:
+        typer.echo(build_service(system), nl=False)
+    except AgentError as error:
+        typer.echo(f"{error.code}: {error}", err=True)
+        raise typer.Exit(2) from error
 
 
 def build_settings(**flags: Any) -> AgentSettings:

@@ -59,8 +59,14 @@ class Supervisor:
             log.exception("core.failed", step=step.__name__, remedy="Please report this with the log.")
 
 
-def run_in_wall_time(core: Core, inputs: Inputs, clock: SystemClock, supervisor: Supervisor) -> str:
-    """Until a StopAsked; returns its reason."""
+def run_in_wall_time(
+    core: Core,
+    inputs: Inputs,
+    clock: SystemClock,
+    supervisor: Supervisor,
+    report: Callable[[Instant], None] = lambda _: None,
+) -> str:
+    """Until a StopAsked; returns its reason. `report` is called after each round, for the metrics."""
     now = clock.now()
     supervisor.run(core.tick, now)
     while True:
@@ -77,6 +83,7 @@ def run_in_wall_time(core: Core, inputs: Inputs, clock: SystemClock, supervisor:
             item = inputs.get(0)
         supervisor.run(core.flush, now)
         supervisor.run(core.tick, now)
+        report(now)
 
 
 class SteppedRun:

@@ -1,0 +1,102 @@
+"""Operation: the doctor's findings, the service files, the metrics."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from host_agent.cli import app
+from host_agent.credentials import enrol, save_credentials
+from host_agent.doctor import Finding, examine
+from host_agent.errors import AgentError
+from host_agent.install.services import build_service
+from host_agent.lock import InstanceLock
+from host_agent.metrics import MetricsServer, build_metrics
+from host_agent.ports import Instant
+from host_agent.settings import AgentSettings
+from tests.host_agent.board import Board, Cable
+from tests.host_agent.cloud import FakeCloud
+from tests.host_agent.conftest import Mosquitto
+from tests.host_agent.desk import Desk
+
+
+def look(settings: AgentSettings) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine(settings)}
+
+
+@pytest.mark.needs("mosquitto")
+def test_a_healthy_pc_passes(tmp_path: Path, cloud: FakeCloud, cable: Cable, mosquitto: Mosquitto) -> None:
+    cloud.mqtt_port = mosquitto.port
+    save_credentials(tmp_path, enrol(cloud.url, "CLAIM", "a1b2c3d4e5f6", "desk-pc", "0.1.0"))
+    settings = AgentSettings(data_dir=tmp_path, cloud_url=cloud.url, ports=(cable.path,), disk_reserve_mb=0)
+    findings = look(settings)
+    assert [finding for finding in findings.values() if finding.passed is not True] == []
+    assert "MQTT 5" in findings["broker"].value
+
+
+def test_each_fault_is_found_with_its_remedy(tmp_path: Path, cloud: FakeCloud) -> None:
+    cloud.now_ms = lambda: 0
+    (tmp_path / "spool.sqlite").write_bytes(b"x" * 5000)
+    settings = AgentSettings(
+        data_dir=tmp_path, cloud_url=cloud.url, ports=("/dev/ttyNOTHERE",), disk_reserve_mb=1_000_000
+    )
+    findings = look(settings)
+    failed = {name for name, finding in findings.items() if finding.passed is False}
+    assert failed == {"disk", "spool", "port /dev/ttyNOTHERE", "cloud and clock", "credentials"}
+    assert all(findings[name].remedy for name in failed)
+    assert findings["broker"].passed is None
+
+
+def test_beside_a_running_agent_the_port_is_left_alone(
+    tmp_path: Path, cloud: FakeCloud, cable: Cable
+) -> None:
+    lock = InstanceLock(tmp_path)
+    settings = AgentSettings(data_dir=tmp_path, cloud_url=cloud.url, ports=(cable.path,))
+    findings = look(settings)
+    lock.release()
+    assert findings[f"port {cable.path}"].passed is None
+    assert "an agent is running" in findings["data folder"].value
+
+
+def test_the_doctor_exits_1_when_something_is_to_be_done(tmp_path: Path, cloud: FakeCloud) -> None:
+    flags = ["doctor", "--json", "--data-dir", str(tmp_path), "--cloud-url", cloud.url]
+    done = CliRunner().invoke(app, flags)
+    assert done.exit_code == 1
+    assert '"name": "credentials", "passed": false' in done.stdout
+
+
+def test_service_files_start_the_agent_and_quote_its_path() -> None:
+    unit = build_service("systemd", Path("/opt/cloud seat/bin/cloudseat-agent"))
+    assert 'ExecStart="/opt/cloud seat/bin/cloudseat-agent" run\n' in unit
+    task = ElementTree.fromstring(build_service("windows", Path("C:/A & B/cloudseat-agent.exe")).encode())
+    commands = [element.text for element in task.iter() if element.tag.endswith("Command")]
+    assert commands == ["C:/A & B/cloudseat-agent.exe"]
+    with pytest.raises(AgentError, match="Choose systemd or windows"):
+        build_service("launchd", Path("x"))
+
+
+def test_metrics_are_well_formed_and_true(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    board = desk.plug("P1", Board())
+    board.state("ring_started", 5, call=0)
+    desk.run(3000)
+    text = build_metrics(desk.core, 2, desk.clock.now())
+    values = dict(re.findall(r"^cloudseat_agent_(\w+) (\S+)$", text, re.MULTILINE))
+    assert values["boxes_attached"] == "1" and values["core_failures_total"] == "2"
+    assert values["spool_waiting_events"] == "2" and 2 < float(values["spool_oldest_seconds"]) < 4
+    typed = re.findall(r"^# TYPE cloudseat_agent_(\w+) (?:counter|gauge)$", text, re.MULTILINE)
+    assert set(values) < set(typed)
+
+
+def test_metrics_are_served_on_loopback() -> None:
+    server = MetricsServer(0)
+    server.update(Instant(0, 0), lambda: "first\n")
+    server.update(Instant(0, 4999), lambda: "too soon\n")
+    assert httpx.get(f"http://127.0.0.1:{server.port}/metrics").text == "first\n"
+    assert httpx.get(f"http://127.0.0.1:{server.port}/").status_code == 404
+    with pytest.raises(AgentError, match="another one"):
+        MetricsServer(server.port)
+    server.close()
