@@ -66,13 +66,12 @@ def _store(connection: Connection, now_ms: int, received: list[Received]) -> Bat
     home, strangers = homes.sort_by_home(connection, now_ms, received)
     letters.quarantine(connection, now_ms, strangers)
     accepted = _once(connection, now_ms, home)
-    event_log.append(connection, now_ms, accepted)
-    conflicts = event_log.find_conflicts(connection, accepted)
-    for item in conflicts:
-        letters.keep_conflict(connection, now_ms, item)
+    if event_log.append(connection, now_ms, accepted) < len(accepted):
+        for item in event_log.find_conflicts(connection, accepted):
+            letters.keep_conflict(connection, now_ms, item)
     touched = {item.call_id: item.desk for item in accepted if item.call_id is not None}
-    event_log.note_boots(connection, accepted)
-    touched.update(close_before_boot(connection, {item.event.source for item in accepted}))
+    if event_log.note_boots(connection, accepted):
+        touched.update(close_before_boot(connection, {item.event.source for item in accepted}))
     return BatchResult(pops=project_calls(connection, now_ms, touched))
 
 

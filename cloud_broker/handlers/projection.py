@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection
 
 from cloud_broker.adapters.sql import call_table, event_log, outbox, places
-from cloud_broker.domain.calls import Call, project_call
+from cloud_broker.adapters.sql.call_table import LockedCall
+from cloud_broker.domain.calls import Call, CallState, project_call
 from cloud_broker.domain.events import Event, is_later_boot
 from cloud_broker.domain.pops import Pop, find_pop
 from protocol.ids import parse_call_id
@@ -21,13 +22,11 @@ def project_calls(connection: Connection, now_ms: int, desks: Mapping[str, str])
         return []
     locked = call_table.lock_calls(connection, desks)
     events = event_log.load_calls(connection, desks)
-    boots = event_log.load_boots(connection, {parse_call_id(call_id)[0] for call_id in desks})
-    area_codes = places.load_area_codes(connection, {row.desk for row in locked})
+    calls = _project(connection, locked, events)
     duties = places.load_duties(connection, {row.desk for row in locked})
     changed, pops, refreshed = [], [], []
     for row in locked:
-        gone_ms = _find_gone(row.id, row.gone_ms, boots)
-        call = project_call(row.id, events[row.id], area_code=area_codes[row.desk], gone_ms=gone_ms)
+        call = calls.get(row.id)
         if call is None:
             continue
         projected = call_table.row_of(call, _find_owner(duties.get(row.desk, ()), call))
@@ -35,7 +34,7 @@ def project_calls(connection: Connection, now_ms: int, desks: Mapping[str, str])
             continue
         changed.append((row.id, projected))
         refreshed.append((row.desk, row.id))
-        latest_ms = _latest(events[row.id])
+        latest_ms = max(event.at_ms for event in events[row.id])
         pop = find_pop(row.desk, call, latest_ms=latest_ms, now_ms=now_ms)
         if pop is not None:
             pops.append(pop)
@@ -44,23 +43,43 @@ def project_calls(connection: Connection, now_ms: int, desks: Mapping[str, str])
 
 
 def close_before_boot(connection: Connection, boxes: Iterable[str]) -> dict[str, str]:
-    """Open calls (id → desk) of boxes that have booted since: they are to be recomputed."""
-    sources = set(boxes)
-    boots = event_log.load_boots(connection, sources)
-    return {
-        call_id: desk
-        for call_id, desk, box, boot in call_table.find_open_calls(connection, sources)
-        if any(is_later_boot(boot, boots[box][boot], other, at_ms) for other, at_ms in boots[box].items())
-    }
+    """Open calls (id → desk) of these boxes, which have booted: they are to be recomputed."""
+    return {call_id: desk for call_id, desk, _, _ in call_table.find_open_calls(connection, boxes)}
 
 
-def _find_gone(call_id: str, away_ms: int | None, boots: Mapping[str, Mapping[str, int]]) -> int | None:
+def refresh_call(connection: Connection, now_ms: int, desk: str, call_id: str) -> None:
+    """Tell the desk's pages that a call changed in what is not its events: recording, owner, resident."""
+    outbox.add_calls(connection, now_ms, [(desk, call_id)], [])
+
+
+def _project(
+    connection: Connection, locked: Iterable[LockedCall], events: Mapping[str, list[Event]]
+) -> dict[str, Call]:
+    """Calls by id. Only for those that have no end of their own it is asked whether their box is gone."""
+    rows = {row.id: row for row in locked}
+    area_codes = places.load_area_codes(connection, {row.desk for row in rows.values()})
+    calls: dict[str, Call] = {}
+    for row in rows.values():
+        call = project_call(row.id, events[row.id], area_code=area_codes[row.desk])
+        if call is not None:
+            calls[row.id] = call
+    unended = [call for call in calls.values() if call.state is not CallState.ENDED]
+    boots = event_log.load_boots(connection, {call.box for call in unended})
+    for call in unended:
+        row = rows[call.id]
+        gone_ms = _find_gone(call.id, row.gone_ms, boots.get(call.box, {}))
+        if gone_ms is not None:
+            closed = project_call(call.id, events[call.id], area_code=area_codes[row.desk], gone_ms=gone_ms)
+            calls[call.id] = closed or call
+    return calls
+
+
+def _find_gone(call_id: str, away_ms: int | None, boots: Mapping[str, int]) -> int | None:
     """When the box was last known: its next boot, else since when it has been away too long."""
-    box, boot, _ = parse_call_id(call_id)
-    known = boots.get(box, {})
-    own_ms = known.get(boot)
+    _, boot, _ = parse_call_id(call_id)
+    own_ms = boots.get(boot)
     if own_ms is not None:
-        later = [at_ms for other, at_ms in known.items() if is_later_boot(boot, own_ms, other, at_ms)]
+        later = [at_ms for other, at_ms in boots.items() if is_later_boot(boot, own_ms, other, at_ms)]
         if later:
             return min(later)
     return away_ms
@@ -73,12 +92,3 @@ def _find_owner(duties: Iterable[places.Duty], call: Call) -> int | None:
         return None
     on_duty = [d for d in duties if d.from_ms <= at_ms and (d.to_ms is None or at_ms < d.to_ms)]
     return max(on_duty, key=lambda d: d.from_ms).user_id if on_duty else None
-
-
-def _latest(events: Iterable[Event]) -> int:
-    return max(event.at_ms for event in events)
-
-
-def refresh_call(connection: Connection, now_ms: int, desk: str, call_id: str) -> None:
-    """Tell the desk's pages that a call changed in what is not its events: recording, owner, resident."""
-    outbox.add_calls(connection, now_ms, [(desk, call_id)], [])

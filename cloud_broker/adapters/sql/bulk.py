@@ -1,6 +1,7 @@
 """Many rows in one statement, on both databases: the hot path of the consumer.
 
-PostgreSQL gets one array a column and `unnest`; SQLite, which runs in the process, gets `executemany`.
+PostgreSQL gets one array a column and `unnest`, in the binary format (`%b`: psycopg writes text arrays six
+times slower); SQLite, which runs in the process, gets `executemany`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -60,12 +61,12 @@ def select_in(
         marks = ", ".join("?" * len(wanted))
         sql = f"SELECT {columns} FROM {table.name} WHERE {key} IN ({marks}) {suffix}"
         return connection.exec_driver_sql(sql, tuple(wanted)).fetchall()
-    sql = f"SELECT {columns} FROM {table.name} WHERE {key} = ANY(%s::text[]) {suffix}"
+    sql = f"SELECT {columns} FROM {table.name} WHERE {key} = ANY(%b::text[]) {suffix}"
     return connection.exec_driver_sql(sql, (wanted,)).fetchall()
 
 
 def _unnest(table: Table, columns: Sequence[str]) -> str:
-    return f"unnest({', '.join(f'%s::{_array_type(table, name)}' for name in columns)})"
+    return f"unnest({', '.join(f'%b::{_array_type(table, name)}' for name in columns)})"
 
 
 def _array_type(table: Table, column: str) -> str:

@@ -59,14 +59,18 @@ def load_calls(connection: Connection, call_ids: Iterable[str]) -> dict[str, lis
     return found
 
 
-def note_boots(connection: Connection, received: Iterable[Received]) -> None:
-    """Remember when each boot was first heard of: the earliest `at` of its events, whatever their order."""
+def note_boots(connection: Connection, received: Iterable[Received]) -> bool:
+    """Remember when each boot was first heard of: the earliest `at` of its events, whatever their order.
+
+    Returns:
+        True if a boot is new, or began earlier than was known.
+    """
     first: dict[tuple[str, str], int] = {}
     for item in received:
         key = item.event[:2]
         first[key] = min(item.event.at_ms, first.get(key, item.event.at_ms))
     least = "min" if connection.dialect.name == "sqlite" else "least"
-    insert_rows(
+    changed = insert_rows(
         connection,
         tables.boot,
         ("source", "boot", "first_ms"),
@@ -76,6 +80,7 @@ def note_boots(connection: Connection, received: Iterable[Received]) -> None:
             "WHERE excluded.first_ms < boot.first_ms"
         ),
     )
+    return changed > 0
 
 
 def load_boots(connection: Connection, sources: Iterable[str]) -> dict[str, dict[str, int]]:
