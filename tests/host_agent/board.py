@@ -103,22 +103,28 @@ class Cable:
         tty.setraw(self._agent_end)
         os.set_blocking(self._board_end, False)
         self.path = os.ttyname(self._agent_end)
+        self._start = time.monotonic()
+        self._pending = b""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._pump, daemon=True)
         self._thread.start()
 
     def _pump(self) -> None:
-        start = time.monotonic()
-        pending = b""
         while not self._stopping.wait(0.002):
             with self.lock:
-                now_ms = round((time.monotonic() - start) * 1000)
                 with contextlib.suppress(BlockingIOError):
-                    self.board.receive(os.read(self._board_end, 65536), now_ms)
-                pending = pending or self.board.poll(now_ms)
-            if pending:
-                with contextlib.suppress(BlockingIOError):
-                    pending = pending[os.write(self._board_end, pending) :]
+                    self.board.receive(os.read(self._board_end, 65536), self._now_ms())
+                self.write_now()
+
+    def write_now(self) -> None:
+        """Let the board write what it has to say; the caller holds the lock."""
+        self._pending = self._pending or self.board.poll(self._now_ms())
+        if self._pending:
+            with contextlib.suppress(BlockingIOError):
+                self._pending = self._pending[os.write(self._board_end, self._pending) :]
+
+    def _now_ms(self) -> int:
+        return round((time.monotonic() - self._start) * 1000)
 
     def close(self) -> None:
         self._stopping.set()

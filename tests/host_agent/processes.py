@@ -27,11 +27,12 @@ class Consumer:
         self.commits = True
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "cloud", protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_message = self._handle
+        self._client.on_connect = self._subscribe
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe(
-            [(f"cloudseat/v1/desk-1/+/{name}", 1) for name in ("event", "status", "reply")]
-        )
         self._client.loop_start()
+
+    def _subscribe(self, client: paho.Client, *_: Any) -> None:
+        client.subscribe([(f"cloudseat/v1/desk-1/+/{name}", 1) for name in ("event", "status", "reply")])
 
     def _handle(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         body = json.loads(message.payload)
