@@ -24,6 +24,10 @@ RING_QUIET_MS = 100
 MIN_RING_MS = 60
 MIN_BURST_MS = 150
 LIFT_MS = 40
+LIFT_SETTLED_MS = 15
+LIFT_RINGING_MS = 60
+"""Longer than the window of the mean, which the end of a burst or a cut disturbs."""
+LEVEL_MS = 160
 HANG_UP_MS = 600
 CUT_IDLE_MS = 300
 CUT_BUSY_MS = 1500
@@ -73,6 +77,9 @@ class LoopSensor:
         self._level_sum = 0
         self._level_count = 0
         self._is_low = False
+        self._seen_low = False
+        self._level_at = 0
+        self._left_ringing = False
 
     @property
     def digit(self):
@@ -105,7 +112,7 @@ class LoopSensor:
         ringing = self._is_ringing(at)
         self._classify(at, mean_mv if ringing else loop_mv)
         if self._state == CLOSED:
-            return self._follow_closed(at, mean_mv)
+            return self._follow_closed(at, loop_mv, mean_mv)
         fact = self._follow_open(at, mean_mv)
         if fact or ringing:
             return fact
@@ -149,11 +156,15 @@ class LoopSensor:
 
     def _classify(self, at, loop_mv):
         seen = _classify(loop_mv)
-        if seen != self._seen:
-            if self._seen == OPEN:
-                self._left_open_at = (at - (RING_DELAY_MS if self._is_ringing(at) else 0)) & MASK
-            self._seen = seen
-            self._seen_at = at
+        if seen == self._seen:
+            return
+        if self._seen == OPEN:
+            self._left_open_at = at
+            self._left_ringing = self._is_ringing(at)
+        elif seen == CLOSED and since_ms(at, self._seen_at) > LIFT_MS:
+            self._left_open_at = at  # it was cut for a while, and then lifted
+        self._seen = seen
+        self._seen_at = at
 
     def _follow_open(self, at, mean_mv):
         """The pair was open or cut; has a set been lifted, the line been cut or mended?"""
@@ -162,21 +173,28 @@ class LoopSensor:
             self.loop_mv = mean_mv
             return facts.NOTHING
         stood_ms = since_ms(at, self._seen_at)
-        lifted_at = self._left_open_at if self._state == OPEN else self._seen_at
-        if seen == CLOSED and since_ms(at, lifted_at) >= LIFT_MS:
-            self._seen_at = lifted_at
+        began_at, since_open_ms, needed_ms = self._seen_at, stood_ms, LIFT_MS
+        if self._state == OPEN:
+            began_at = self._left_open_at
+            since_open_ms = since_ms(at, began_at)
+            if self._left_ringing:
+                began_at = (began_at - RING_DELAY_MS) & MASK
+                needed_ms = LIFT_RINGING_MS
+        if seen == CLOSED:
+            if stood_ms < LIFT_SETTLED_MS or since_open_ms < needed_ms:
+                return facts.NOTHING
             self._state = CLOSED
             self._broken = False
             self._level_mv = self._level_sum = self._level_count = 0
-            self._is_low = False
+            self._is_low = self._seen_low = False
             self.pulses.reset()
-            return self._state_fact(facts.LIFTED, mean_mv)
-        if seen != CLOSED and stood_ms >= CUT_IDLE_MS:
-            self._state = seen
-            return self._state_fact(facts.LINE_CUT if seen == CUT else facts.RESTORED, mean_mv)
-        return facts.NOTHING
+            return self._state_fact(facts.LIFTED, began_at, mean_mv)
+        if stood_ms < CUT_IDLE_MS:
+            return facts.NOTHING
+        self._state = seen
+        return self._state_fact(facts.LINE_CUT if seen == CUT else facts.RESTORED, began_at, mean_mv)
 
-    def _follow_closed(self, at, mean_mv):
+    def _follow_closed(self, at, loop_mv, mean_mv):
         """A set is off-hook: breaks of the loop, the end, the level, the polarity."""
         seen = self._seen
         if seen == CLOSED:
@@ -190,42 +208,38 @@ class LoopSensor:
                 self.at = at
                 return facts.PULSE_DIGIT
             self.loop_mv = mean_mv
-            fact = self._follow_level(at, mean_mv)
+            fact = self._follow_level(at, loop_mv)
             return fact if fact else self._follow_polarity(at, mean_mv)
         if not self._broken:
             self._broken = True
             self._broken_at = self._seen_at
-            self._level_sum = self._level_count = 0
             self.at = self._seen_at
             return facts.LOOP_OPENED
         if seen == OPEN and since_ms(at, self._broken_at) >= HANG_UP_MS:
             self._state = OPEN
-            self.at = self._broken_at
-            self.loop_mv = mean_mv
-            return facts.HUNG_UP
+            return self._state_fact(facts.HUNG_UP, self._broken_at, mean_mv)
         if seen == CUT and since_ms(at, self._broken_at) >= CUT_BUSY_MS:
             self._state = CUT
-            self.at = self._broken_at
-            self.loop_mv = mean_mv
-            return facts.LINE_CUT
-        return facts.NOTHING
+            return self._state_fact(facts.LINE_CUT, self._broken_at, mean_mv)
+        return self._follow_polarity(at, mean_mv) if seen == OPEN else facts.NOTHING
 
-    def _follow_level(self, at, mean_mv):
-        """A step of the off-hook voltage, judged on means of 160 ms."""
-        self._level_sum += abs(mean_mv)
-        self._level_count += 1
-        if self._level_count < _LEVEL_READINGS:
-            return facts.NOTHING
-        level_mv = self._level_sum // _LEVEL_READINGS
-        self._level_sum = self._level_count = 0
+    def _follow_level(self, at, loop_mv):
+        """A step of the off-hook voltage against the mean of the first 160 ms."""
+        size = loop_mv if loop_mv >= 0 else -loop_mv
         if not self._level_mv:
-            self._level_mv = level_mv
+            self._level_sum += size
+            self._level_count += 1
+            if self._level_count == _LEVEL_READINGS:
+                self._level_mv = self._level_sum // _LEVEL_READINGS
             return facts.NOTHING
-        is_low = level_mv * 100 < self._level_mv * (100 - LEVEL_STEP_PERCENT)
-        if is_low == self._is_low:
+        is_low = size * 100 < self._level_mv * (100 - LEVEL_STEP_PERCENT)
+        if is_low != self._seen_low:
+            self._seen_low = is_low
+            self._level_at = at
+        if is_low == self._is_low or since_ms(at, self._level_at) < LEVEL_MS:
             return facts.NOTHING
         self._is_low = is_low
-        self.at = at
+        self.at = self._level_at
         return facts.LEVEL_LOW if is_low else facts.LEVEL_NORMAL
 
     def _follow_polarity(self, at, mean_mv):
@@ -241,8 +255,8 @@ class LoopSensor:
         self.at = self._reversed_at
         return facts.REVERSED if is_reversed else facts.STRAIGHT
 
-    def _state_fact(self, fact, mean_mv):
-        self.at = self._seen_at
+    def _state_fact(self, fact, at, mean_mv):
+        self.at = at
         self.loop_mv = mean_mv
         return fact
 
