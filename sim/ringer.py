@@ -44,13 +44,13 @@ class Ringer:
 
     def ring(self) -> None:
         """Ring until the stay ends; FSK goes into the first long pause."""
-        self._line.reverse(False)
         if self._call.caller_id.format in FSK_FORMATS:
             self._fsk = self._call.caller_id.signal(self._call.caller, self._seed)
         self._burst(0)
 
     def _announce_by_dtmf(self, done: Callable[[], None]) -> None:
         lasts_ms = self._send_caller_id(self._call.caller_id.signal(self._call.caller, self._seed))
+        self._stay.after(lasts_ms, lambda: self._line.reverse(False))
         self._stay.after(lasts_ms + RING_AFTER_DTMF_MS, done)
 
     def _burst(self, index: int) -> None:

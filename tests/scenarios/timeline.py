@@ -2,7 +2,8 @@
 
 One expectation is `type key=value ... @seconds`; only what it names is compared, times within TOLERANCE_MS of
 line time. `key=-`: the field is absent. `?` in front: the event may be missing; `N x` in front: N of them.
-Every event of the box must be expected, in this order; the first `boot` alone needs no word.
+`~` in front: the event must come, no matter when. Every event of the box must be expected, in this order; the
+first `boot` alone needs no word.
 """
 
 import re
@@ -11,19 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 TOLERANCE_MS = 150
-_EXPECTATION = re.compile(r"(?P<optional>\?\s*)?(?:(?P<count>\d+) x )?(?P<type>\w+)(?P<rest>.*)")
+_EXPECTATION = re.compile(r"(?P<mark>[?~]\s*)?(?:(?P<count>\d+) x )?(?P<type>\w+)(?P<rest>.*)")
 _FIELD = re.compile(r"(\w+)=(\"[^\"]*\"|\S+)|@([\d.]+)")
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One event that must (or, if `optional`, may) come next."""
+    """One event that must come next; may, if `optional`; must come at any time, if `floating`."""
 
     text: str
     type: str
     fields: tuple[tuple[str, str], ...]
     at_ms: float | None
     optional: bool
+    floating: bool
 
     def holds(self, at_ms: int, event_type: str, fields: dict[str, Any]) -> bool:
         """True if that event is the expected one."""
@@ -63,26 +65,37 @@ def _read(line: str) -> Iterator[Expectation]:
     times = [float(seconds) * 1000.0 for _, _, seconds in parts if seconds]
     at_ms = times[0] if times else None
     for _ in range(int(match["count"] or 1)):
-        yield Expectation(line, match["type"], fields, at_ms, match["optional"] is not None)
+        mark = (match["mark"] or "").strip()
+        yield Expectation(line, match["type"], fields, at_ms, mark == "?", mark == "~")
 
 
 def first_difference(
     expected: Sequence[Expectation], stated: Sequence[tuple[int, str, dict[str, Any]]]
 ) -> str | None:
     """What first differs between expectation and fact, as a sentence; None when they agree."""
+    in_order = [expectation for expectation in expected if not expectation.floating]
+    floating = [expectation for expectation in expected if expectation.floating]
     place = 0
-    for at_ms, event_type, fields in stated:
-        while place < len(expected) and not expected[place].holds(at_ms, event_type, fields):
-            if not expected[place].optional:
-                return f"expected `{expected[place].text}`, the box stated {_told(at_ms, event_type, fields)}"
-            place += 1
-        if place == len(expected):
-            return f"nothing more was expected, the box stated {_told(at_ms, event_type, fields)}"
-        place += 1
-    for expectation in expected[place:]:
-        if not expectation.optional:
-            return f"expected `{expectation.text}`, the box stated nothing more"
-    return None
+    for event in stated:
+        found = next((index for index in _reachable(in_order, place) if in_order[index].holds(*event)), None)
+        if found is not None:
+            place = found + 1
+            continue
+        fitting = [expectation for expectation in floating if expectation.holds(*event)]
+        if not fitting:
+            wanted = f"`{in_order[place].text}`" if place < len(in_order) else "nothing more"
+            return f"expected {wanted}, the box stated {_told(*event)}"
+        floating.remove(fitting[0])
+    missing = [*(one for one in in_order[place:] if not one.optional), *floating]
+    return f"expected `{missing[0].text}`, the box never stated it" if missing else None
+
+
+def _reachable(expected: Sequence[Expectation], place: int) -> Iterator[int]:
+    """Places of what may come next: the one at `place`, and those behind optional ones."""
+    for index in range(place, len(expected)):
+        yield index
+        if not expected[index].optional:
+            return
 
 
 def _told(at_ms: int, event_type: str, fields: dict[str, Any]) -> str:
