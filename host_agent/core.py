@@ -127,7 +127,7 @@ class Core:
         dues = (
             parts.boxes.next_due_ms(now),
             parts.publisher.next_due_ms(),
-            parts.flow.next_due_ms(),
+            parts.flow.next_due_ms(parts.may_upload(now)),
             parts.cloud.next_due_ms(),
             parts.intake.next_due_ms(),
             now.elapsed_ms + MAX_SLEEP_MS,
@@ -136,7 +136,7 @@ class Core:
 
     def needs_ms(self, now: Instant) -> int:
         """How much time must pass before a publication or an upload that is put off goes on, at least 1."""
-        dues = (self._parts.publisher.next_due_ms(), self._parts.flow.next_due_ms())
+        dues = (self._parts.publisher.next_due_ms(), self._parts.flow.next_due_ms(may_upload=True))
         due_ms = min((due_ms for due_ms in dues if due_ms is not None), default=now.elapsed_ms + MAX_SLEEP_MS)
         return max(1, due_ms - now.elapsed_ms)
 

@@ -154,9 +154,9 @@ class RecordingFlow:
             freed += row.bytes or 0
         return freed
 
-    def next_due_ms(self) -> int | None:
+    def next_due_ms(self, may_upload: bool) -> int | None:
         """When `advance` has something to start, elapsed ms."""
-        uploads_ms = self._queue.next_due_ms() if self.access else None
+        uploads_ms = self._queue.next_due_ms() if self.access and may_upload else None
         dues = [self._recordings.next_due_ms(), uploads_ms, *(due_ms for due_ms, _ in self._failed.values())]
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 

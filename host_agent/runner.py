@@ -18,6 +18,8 @@ MAX_BATCH = 256
 """Inputs handled before one commit."""
 MAX_INPUTS = 10_000
 """Inputs in the queue; whoever puts more waits."""
+MIN_WAIT_MS = 5
+"""The shortest sleep: what is overdue and cannot be done yet must not keep a core busy."""
 STALL_S = 5.0
 """Wall time without progress after which a stepped wait says that it needs stepped time to pass."""
 
@@ -71,7 +73,7 @@ def run_in_wall_time(
     supervisor.run(core.tick, now)
     while True:
         wait_ms = core.next_due_ms(now) - now.elapsed_ms
-        item = inputs.get(max(1, wait_ms) / 1000)
+        item = inputs.get(max(MIN_WAIT_MS, wait_ms) / 1000)
         now = clock.now()
         for _ in range(MAX_BATCH):
             if item is None:

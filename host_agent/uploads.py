@@ -8,7 +8,7 @@ Rules:
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,20 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class UploadJob:
-    """One file to send. `sha256` is hex of the whole file, `samples` its true length at 8 kHz."""
+    """One file to send.
+
+    Attributes:
+        sha256: of the whole file, hex.
+        samples: true length at 8 kHz.
+        sent_parts: numbers of the parts the cloud has taken; an attempt that was cut goes on behind them.
+    """
 
     call: str
     path: Path
     sha256: str
     bytes: int
     samples: int
+    sent_parts: set[int] = field(default_factory=set, compare=False)
 
 
 class UploadQueue:
@@ -185,11 +192,15 @@ def _send_whole(client: Any, job: UploadJob, throttle: Callable[[int], None]) ->
 def _send_parts(client: Any, job: UploadJob, throttle: Callable[[int], None]) -> dict[str, Any]:
     count = 0
     for number, part in enumerate(_read_parts(job.path)):
+        count += 1
+        if number in job.sent_parts:
+            continue
         throttle(len(part))
         headers = {"Content-Type": "application/octet-stream", "Content-Digest": build_content_digest(part)}
         _read_answer(client.put(f"{job.call}/parts/{number}", content=part, headers=headers))
-        count += 1
+        job.sent_parts.add(number)
     whole = {"sha256": job.sha256, "bytes": job.bytes, "parts": count, "samples": job.samples}
+    job.sent_parts.clear()  # whatever the answer is: verified, or to be sent again from the first on
     return _read_answer(client.post(f"{job.call}/complete", json=whole))
 
 

@@ -19,7 +19,7 @@ class FakeCloud:
 
     Attributes:
         stored: call id → bytes of each verified recording.
-        misbehave: `wrong_hash` (200 with another hash), `refuse` (503), empty: behaves.
+        misbehave: `wrong_hash` (200 with another hash), `refuse` and `refuse part N` (503), empty: behaves.
         requests: "METHOD path" of each request.
     """
 
@@ -91,6 +91,8 @@ class FakeCloud:
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         if headers.get("Content-Digest") != f"sha-256=:{digest}:":
             return 422, {"error": "digest"}
+        if len(parts) == 3 and self.misbehave == f"refuse part {parts[2]}":
+            return 503, {"error": "store"}
         if len(parts) == 3:
             self.parts[call, int(parts[2])] = body
             return 200, {}

@@ -57,6 +57,18 @@ def test_a_long_recording_goes_in_parts(tmp_path: Path, cloud: FakeCloud) -> Non
     assert sum(sent) == job.bytes
 
 
+def test_an_upload_that_was_cut_goes_on_where_it_stopped(tmp_path: Path, cloud: FakeCloud) -> None:
+    job = build_job(tmp_path, 3 * PART_BYTES)
+    cloud.misbehave = "refuse part 2"
+    with pytest.raises(AgentError):
+        upload_recording(job, access(cloud))
+    cloud.misbehave = ""
+    upload_recording(job, access(cloud))
+    numbers = [path[-1] for path in cloud.requests if "/parts/" in path]
+    assert numbers == ["0", "1", "2", "2"]
+    assert cloud.stored[CALL] == job.path.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("misbehave", "token", "code"),
     [
