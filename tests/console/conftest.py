@@ -43,8 +43,9 @@ def client(house: House) -> Client:
     return Client(build_app(house))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium, one a module: while playwright runs, its event loop keeps others from running."""
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

@@ -253,7 +253,7 @@ class House:
 
     def play_url(self, user: User, call: str) -> str:
         if self.call(user, call).recording.state != "verified":
-            raise Invalid("recording", "not_verified")
+            raise Invalid("recording", self.call(user, call).recording.state)
         return "/tests/speech.wav"
 
     # --- Hub ---

@@ -161,7 +161,7 @@ def test_a_recording_that_cannot_be_played_says_why(house: House, page: Page) ->
         for call in house.call_list
     ]
     page.locator("#recent [data-play=c1]").click()
-    expect(page.locator(".player-error")).to_contain_text("已请它优先上传")
+    expect(page.locator(".player-error")).to_contain_text("正在上传")
 
 
 def test_the_page_catches_up_after_the_connection_broke(browser_page: Page, house: House) -> None:
@@ -199,6 +199,17 @@ def test_the_session_that_ended_leads_to_the_log_in(house: House, page: Page) ->
     house.user = None
     page.locator("[data-new-ticket]").or_(page.locator("body")).first.press("n")
     expect(page).to_have_url(re.compile("/login"))
+
+
+def test_a_refusal_is_said_and_the_page_stays(house: House, page: Page) -> None:
+    call = house.ring("01062345678", (LIU, ZHAO))
+    expect(page.locator(".chooser button")).to_have_count(2)
+    house.call_list = [
+        replace(old, residents=(LIU,)) if old.id == call.id else old for old in house.call_list
+    ]
+    page.get_by_role("button", name="赵雅琴").click()
+    expect(page.locator("#said")).to_contain_text("内容不存在")
+    expect(page.locator(".chooser button")).to_have_count(2)
 
 
 def test_theme_and_language_switch(house: House, page: Page) -> None:

@@ -1,12 +1,13 @@
 """Every page renders in both languages, full and empty, and refuses what it must refuse."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from cloud_broker.domain.views import LinkState, NewResident
+from cloud_broker.domain.views import LinkState, NewResident, RecordingState, RecordingView
 from tests.console.conftest import Client
 from tests.console.house import AGENT, CSRF, LIU, MANAGER, PASSWORD, ZHAO, House
 from tests.console.markup import check_markup
@@ -97,13 +98,6 @@ def test_a_log_in_from_another_site_is_refused(house: House, client: Client) -> 
 def test_a_write_without_the_token_is_refused(client: Client, path: str) -> None:
     for headers in ({}, {"X-CSRF-Token": "another"}):
         assert client.post(path, data={"call": "c1"}, headers=headers).status_code == 403
-
-
-def test_what_does_not_exist_is_a_sentence(client: Client) -> None:
-    answer = client.get("/calls/nothing")
-    assert answer.status_code == 404
-    assert "内容不存在" in answer.text
-    assert "回到坐席" in answer.text
 
 
 def test_text_from_outside_is_never_markup(house: House, client: Client) -> None:
@@ -213,11 +207,44 @@ def test_a_ticket_moves_and_a_reason_is_asked_for(house: House, client: Client) 
     assert "等配件" in client.get("/tickets/5").text
 
 
-def test_a_recording_not_yet_in_the_cloud_says_so(house: House, client: Client) -> None:
-    call = house.answer(house.ring())
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("none", "没有录音"),
+        ("writing", "还在录音"),
+        ("local", "已请它优先上传"),
+        ("uploading", "正在上传"),
+        ("expired", "已过保存期"),
+        ("erased", "已按要求删除"),
+        ("lost", "录音在坐席电脑上丢失"),
+    ],
+)
+def test_a_recording_that_cannot_be_played_says_why(
+    house: House, client: Client, state: RecordingState, sentence: str
+) -> None:
+    call = house.put_call(replace(house.ring(), recording=RecordingView(state, None, None, ())))
     answer = client.post(f"/calls/{call.id}/play", headers=TOKEN)
     assert answer.status_code == 409
-    assert "已请它优先上传" in answer.json()["sentence"]
+    assert sentence in answer.json()["sentence"]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/tickets/x", "/tickets/99", "/calls/nothing", "/residents/99"])
+def test_what_does_not_exist_is_a_sentence(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "内容不存在" in answer.text
+    assert "回到坐席" in answer.text
+
+
+def test_a_refused_fragment_leaves_the_page_and_says_why(house: House, client: Client) -> None:
+    form = {"call": house.ring().id, "resident": "99", "desk": "desk-1"}
+    answer = client.post("/desk/choose", data=form, headers={**TOKEN, "HX-Request": "true"})
+    assert (answer.status_code, answer.headers["hx-reswap"]) == (404, "none")
+    assert "内容不存在" in json.loads(answer.headers["hx-trigger"])["said"]["text"]
+
+
+def test_the_api_keeps_its_own_answers(client: Client) -> None:
+    assert client.get("/api/v1/nothing").json() == {"detail": "Not Found"}
 
 
 def test_filters_stay_in_the_address_and_in_the_form(client: Client) -> None:

@@ -18,21 +18,12 @@ from cloud_broker.web.pages.desk_facts import (
 )
 from cloud_broker.web.pages.guard import CheckedForm, SignedIn
 from cloud_broker.web.pages.ports import Console
+from cloud_broker.web.pages.reasons import explain
 from cloud_broker.web.pages.render import Renderer
 
 #: What a draft keeps; all text, as typed.
 DRAFT_FIELDS = ("type", "items", "place", "note", "promise")
-PROMISES_MINUTES = (30, 60, 120, 360, 1440)
 MAX_NOTE = 2000
-
-REASONS = {
-    "empty": N_("Please fill this in."),
-    "too_long": N_("This is too long; please shorten it."),
-    "unknown": N_("This choice no longer exists; please pick another one."),
-    "unknown_item": N_("This item no longer exists; please pick another one."),
-    "items": N_("Tick at least one item, or write a note."),
-    "promise": N_("The promised time must be between 1 minute and 30 days."),
-}
 
 
 def build_desk_router(console: Console, renderer: Renderer) -> APIRouter:
@@ -111,7 +102,7 @@ def build_desk_router(console: Console, renderer: Renderer) -> APIRouter:
         try:
             await run_in_threadpool(change)
         except Invalid as refused:
-            error = renderer.message(request, REASONS.get(refused.reason, refused.reason))
+            error = explain(renderer, request, refused)
         facts = await run_in_threadpool(read_call_facts, reader, user, _text(form, "desk"), console.now())
         return renderer.page(request, "fragments/call_changed.html", now_call=facts, error=error)
 
@@ -120,7 +111,7 @@ def build_desk_router(console: Console, renderer: Renderer) -> APIRouter:
             read_form_facts, reader, user, _text(form, "desk"), _text(form, "call") or None, console.now()
         )
         values = {name: _text(form, name) for name in DRAFT_FIELDS} | {"items": ",".join(_items(form))}
-        sentence = renderer.message(request, REASONS.get(error.reason, error.reason))
+        sentence = explain(renderer, request, error)
         facts = replace(facts, values=values, error_field=error.field, error=sentence)
         return renderer.page(request, "fragments/ticket_form.html", form=facts)
 

@@ -11,6 +11,7 @@ _MOBILE = re.compile(r"1[3-9]\d{9}")
 _LANDLINE = re.compile(r"(0(?:10|2\d)|0[3-9]\d{2})(\d{3,4})(\d{4})")
 _SERVICE = re.compile(r"([48]00)(\d{3})(\d{4})")
 
+_SEPARATORS = re.compile(r"[\s()-]")
 _DOUBLE_FAMILY_NAMES = (
     *("欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "夏侯", "端木"),
     *("司徒", "南宫", "长孙", "宇文", "申屠", "独孤"),
@@ -26,7 +27,7 @@ def family_name(name: str) -> str:
 
 def group_number(number: str) -> str:
     """Group the digits of a number as people read them aloud; what is no known shape is left as it is."""
-    digits = number.removeprefix("+86") if number.startswith("+86") else number
+    digits = _SEPARATORS.sub("", number.removeprefix("+86"))
     if number.startswith("+86") and not _MOBILE.fullmatch(digits) and not digits.startswith("400"):
         digits = "0" + digits
     if _MOBILE.fullmatch(digits):
@@ -36,7 +37,7 @@ def group_number(number: str) -> str:
     for shape in (_SERVICE, _LANDLINE):
         if found := shape.fullmatch(digits):
             return " ".join(found.groups())
-    return number if number.startswith("+86") else digits
+    return number
 
 
 def mask_number(number: str) -> str:

@@ -129,6 +129,9 @@ CLOCKS = {
     "stepped": N_("was set during the call"),
 }
 
+#: Where a stored number comes from.
+SOURCES = {"roster": N_("from the roster"), "call": N_("saved in a call"), "desk": N_("entered at the desk")}
+
 #: Why there is no number: four different facts, four different words (DOMAIN §3b, step 3).
 NO_NUMBER = {
     "withheld": Label(N_("Number withheld"), "eye-off", "quiet"),

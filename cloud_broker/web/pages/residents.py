@@ -26,7 +26,7 @@ def build_residents_router(console: Console, renderer: Renderer) -> APIRouter:
             cursor=cursor,
         )
 
-    @router.get("/residents/{resident}")
+    @router.get("/residents/{resident:int}")
     def resident_page(request: Request, user: SignedIn, resident: int) -> Response:
         return renderer.page(
             request,

@@ -5,7 +5,8 @@ from fastapi.responses import RedirectResponse
 
 from cloud_broker.web.pages.calls import build_calls_router
 from cloud_broker.web.pages.desk import build_desk_router
-from cloud_broker.web.pages.guard import SignedIn, install_error_pages
+from cloud_broker.web.pages.error_pages import install_error_pages
+from cloud_broker.web.pages.guard import SignedIn
 from cloud_broker.web.pages.ports import Console
 from cloud_broker.web.pages.render import Renderer
 from cloud_broker.web.pages.residents import build_residents_router

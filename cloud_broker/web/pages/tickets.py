@@ -6,20 +6,13 @@ from fastapi.responses import RedirectResponse
 
 from cloud_broker.domain.tickets import NEEDS_NOTE, next_moves
 from cloud_broker.domain.views import CallView, Invalid, NotFound, TicketFilter, User
-from cloud_broker.web.i18n import N_
 from cloud_broker.web.pages.calls import own_desk
 from cloud_broker.web.pages.guard import CheckedForm, SignedIn
 from cloud_broker.web.pages.ports import Console
+from cloud_broker.web.pages.reasons import explain
 from cloud_broker.web.pages.render import Renderer
 
 PAGE_SIZE = 50
-
-REASONS = {
-    "unknown": N_("This step does not exist any more; please reload the page."),
-    "not_from_here": N_("Somebody moved this ticket meanwhile; please look at its history and choose again."),
-    "empty": N_("Please write the reason as a note; somebody will ask for it."),
-    "too_long": N_("This is too long; please shorten it."),
-}
 
 
 def build_tickets_router(console: Console, renderer: Renderer) -> APIRouter:
@@ -50,17 +43,17 @@ def build_tickets_router(console: Console, renderer: Renderer) -> APIRouter:
             cursor=cursor,
         )
 
-    @router.get("/tickets/{ticket}")
+    @router.get("/tickets/{ticket:int}")
     def ticket_page(request: Request, user: SignedIn, ticket: int) -> Response:
         return _ticket_page(request, user, ticket)
 
-    @router.post("/tickets/{ticket}/move")
+    @router.post("/tickets/{ticket:int}/move")
     async def move(request: Request, user: SignedIn, ticket: int, form: CheckedForm) -> Response:
         to_state, note = str(form.get("to", "")), str(form.get("note", ""))
         try:
             await run_in_threadpool(writer.move_ticket, user, ticket, to_state, note)
         except Invalid as error:
-            sentence = renderer.message(request, REASONS.get(error.reason, error.reason))
+            sentence = explain(renderer, request, error)
             return await run_in_threadpool(_ticket_page, request, user, ticket, 422, sentence, note)
         return RedirectResponse(f"/tickets/{ticket}", status_code=303)
 
