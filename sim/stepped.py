@@ -13,9 +13,13 @@ from sim.seat import Seat, samples_in
 
 COMMIT_EVERY_MS = 1000
 """Events stay uncommitted for at most this long (DESIGN 8)."""
+SETTLED_MS = 7000
+"""Quiet for so long, a line is idle: longer than a pause in ringing and than what the box waits for in it."""
 MIN_QUIET_MS = 256
 """Quiet spans below this are played."""
 BLOCK_MS = 32
+ASK_AGAIN_MS = 1000
+"""A waiting agent is asked again after this, whatever it said it needs."""
 GIVE_UP_MS = 600_000
 """Stepped time after which an agent that keeps asking for more is given up."""
 
@@ -70,6 +74,7 @@ class SteppedRun:
         self._service = service
         self._cables = [_Cable(seat) for seat in seats]
         self._since_commit_ms = 0
+        self._quiet_for_ms = 0
 
     @property
     def now_ms(self) -> int:
@@ -114,7 +119,7 @@ class SteppedRun:
         while pause_ms := self._service.ask("committed" if goal == "committed" else "uploaded"):
             if waited_ms > GIVE_UP_MS:
                 raise SimulatorError(f"not all is {goal} after {waited_ms // 1000} s of line time")
-            left_ms = pause_ms
+            left_ms = pause_ms = min(pause_ms, ASK_AGAIN_MS)
             while left_ms > 0:
                 left_ms -= self._step(left_ms)
             waited_ms += pause_ms
@@ -122,7 +127,8 @@ class SteppedRun:
     def _step(self, left_ms: int) -> int:
         """One step of at most about `left_ms`; how long it was."""
         quiet_ms = min(MAX_QUIET_MS, *(cable.seat.line.quiet_ms() for cable in self._cables))
-        skips = quiet_ms >= MIN_QUIET_MS and left_ms >= MIN_QUIET_MS
+        is_settled = self._quiet_for_ms >= SETTLED_MS
+        skips = is_settled and quiet_ms >= MIN_QUIET_MS and left_ms >= MIN_QUIET_MS
         if skips:
             step_ms = min(quiet_ms, left_ms)
         else:
@@ -138,6 +144,7 @@ class SteppedRun:
         )
         for cable in self._cables:
             cable.collect(answered)
+        self._quiet_for_ms = self._quiet_for_ms + step_ms if quiet_ms else 0
         self.line_ms += step_ms * len(self._cables)
         self.sampled_ms += 0 if skips else step_ms * len(self._cables)
         return step_ms

@@ -28,7 +28,8 @@ SEED = 7
 JOIN_S = 30.0
 WARM_UP_MS = 3_000
 MAX_CALL_MS = 180_000
-PAUSE_MS = 4_000
+PAUSE_MS = 9_000
+"""Between two calls: a box knows that ringing has stopped only when the next burst does not come."""
 TICKET_AFTER_MS = 2_000
 NOTE = "厨房漏水,请尽快上门"
 SAY_VERSION = "import sys; print('.'.join(str(n) for n in sys.implementation.version[:3]))"

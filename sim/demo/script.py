@@ -66,6 +66,7 @@ SCRIPT = (
         "resident",
         {
             "direction": "out",
+            "reversal": True,
             "desk": [
                 "lift", "until tone dial", "wait 0.8", "dial {number}", "until answer", "talk 8", "hang up",
             ],
