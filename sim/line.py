@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sim.agenda import Agenda
 from sim.impairments import Path, white_noise
-from sim.signals.levels import SAMPLES_PER_MS, Pcm, Signal, sine, to_pcm
-from sim.signals.ring import CHINA, MilliVolts, Ringing, ring_period_mv
+from sim.signals.levels import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Pcm, Signal, sine, to_pcm
+from sim.signals.ring import CHINA, MilliVolts, Ringing, ring_second_mv
 
 FLOOR_MS = 4000
 FEED_OHM = 1400.0
@@ -102,7 +102,7 @@ class Line:
         # Each buffer twice over, so that a slice that starts anywhere in the first half never wraps.
         self._floor = np.tile(to_pcm(self.settings.path.floor(FLOOR_MS * SAMPLES_PER_MS, rng)), 2)
         self._ripple = np.tile(np.rint(rng.standard_normal(FLOOR_MS) * RIPPLE_MV).astype(np.int32), 2)
-        self._ring_mv = ring_period_mv(self.settings.ringing)
+        self._ring_mv = ring_second_mv(self.settings.ringing)
         self._ring_leak: Source | None = None
         self._level_mv = self._settled_mv()
         self._unsettled = np.zeros(0)
@@ -140,8 +140,7 @@ class Line:
             return
         self._ring_since_ms = self.agenda.now_ms if is_ringing else None
         if is_ringing:
-            period = round(SAMPLES_PER_MS * 1000 / self.settings.ringing.freq_hz)
-            leak = to_pcm(sine(self.settings.ringing.freq_hz, period, RING_LEAK_DBM0))
+            leak = to_pcm(sine(self.settings.ringing.freq_hz, SAMPLE_RATE_HZ, RING_LEAK_DBM0))
             self._ring_leak = self.play(leak, repeat=True)
         elif self._ring_leak is not None:
             self.stop(self._ring_leak)

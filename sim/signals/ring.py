@@ -14,7 +14,7 @@ MilliVolts = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Ringing:
-    """Frequency (must divide 1,000 Hz), voltage, and (on, off) pairs of the cadence that repeat."""
+    """Whole hertz, voltage, and (on, off) pairs of the cadence that repeat."""
 
     freq_hz: int = 25
     volts_rms: float = 90.0
@@ -25,8 +25,8 @@ CHINA = Ringing()
 DISTINCTIVE = Ringing(cadence_ms=((400, 200), (400, 4000)))
 
 
-def ring_period_mv(ringing: Ringing) -> MilliVolts:
-    """One period of the ringing voltage, a value a millisecond, without the battery under it."""
-    period_ms = 1000 // ringing.freq_hz
-    angle = 2.0 * np.pi * np.arange(period_ms) / period_ms
-    return np.rint(ringing.volts_rms * math.sqrt(2.0) * 1000.0 * np.sin(angle)).astype(np.int32)
+def ring_second_mv(ringing: Ringing) -> MilliVolts:
+    """One second (whole periods) of the ringing voltage without the battery; a value a millisecond."""
+    angle = 2.0 * np.pi * ringing.freq_hz * np.arange(1000) / 1000.0
+    peak_mv = ringing.volts_rms * math.sqrt(2.0) * 1000.0
+    return np.asarray(np.rint(peak_mv * np.sin(angle)), dtype=np.int32)

@@ -1,0 +1,47 @@
+"""Every scenario over many lines: `python -m tests.scenarios.sweep --seeds 50 [--only TEXT]`.
+
+Prints each failure with its seed, then how many of how many runs were right; exit code 1 when any was not.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.scenarios.test_scenarios import SCENARIOS, Table, find_fault
+from tests.scenarios.variations import varied
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--only", default="", help="scenarios whose name contains this text")
+    options = parser.parse_args()
+    failures = runs = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, seed, fault in pool.map(_try, _plan(options.only, options.seeds)):
+            runs += 1
+            if fault is not None:
+                failures += 1
+                print(f"seed {seed}, {name}: {fault}", flush=True)
+    print(f"{runs - failures} of {runs} runs right ({options.seeds} seeds)")
+    return 1 if failures else 0
+
+
+def _plan(only: str, seeds: int) -> Iterator[tuple[str, int, Table]]:
+    for name, table in SCENARIOS.items():
+        if only in name and "pending" not in table:
+            yield from ((name, seed, table) for seed in range(1, seeds + 1))
+
+
+def _try(job: tuple[str, int, Table]) -> tuple[str, int, str | None]:
+    name, seed, table = job
+    with tempfile.TemporaryDirectory() as folder:
+        return name, seed, find_fault(varied(table, seed), Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
