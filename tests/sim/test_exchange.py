@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sim.call import CallTruth
+from sim.call import CallerId, CallTruth, IncomingCall
 from sim.exchange import TRANSITIONS, Input, State
+from sim.person import parse_step
 from sim.scenario import ScenarioRun, read_scenario
+from sim.signals.dtmf import dtmf_train
+from sim.signals.levels import to_pcm
+from sim.signals.messages import Caller
 
 
 def run(text: str, limit_s: float = 400.0) -> tuple[ScenarioRun, list[tuple[int, str]]]:
@@ -198,3 +204,73 @@ def test_who_still_waits_when_a_call_ends_does_not_act_in_the_next() -> None:
         + '[[call]]\nat = 4.0\nnumber = "13700137000"\nfar = ["until ring 3", "hang up"]\n'
     )
     assert [truth.outcome for truth in play.truths] == ["missed", "missed"]
+
+
+def test_the_box_dials_by_sound_alone() -> None:
+    play = ScenarioRun(
+        read_scenario('[[call]]\nat = 30.0\nnumber = "10086"\nfar = ["until ring 1", "hang up"]')
+    )
+    dialled = to_pcm(dtmf_train("13800138000"))
+    dialled = np.pad(dialled, (0, -len(dialled) % 256))
+    play.line.put(None, True)
+    for _ in range(40):
+        play.line.step(256)
+    for block in dialled.reshape(-1, 256):
+        play.line.put(block, True)
+        play.line.step(256)
+    for _ in range(100):
+        play.line.step(256)
+    play.line.put(None, False)
+    play.line.step(8 * 1000)
+    assert [truth.number for truth in play.truths] == ["13800138000"]
+    assert play.exchange.state is State.IDLE
+
+
+SOMETHING = st.sampled_from(
+    [
+        ("desk", "lift"),
+        ("desk", "hang up"),
+        ("desk", "talk 3"),
+        ("desk", "dial 10086"),
+        ("desk", "pulse 119"),
+        ("desk", "flash"),
+        ("second", "lift"),
+        ("second", "hang up"),
+        ("second", "press 5"),
+        ("far", "lift"),
+        ("far", "hang up"),
+        ("far", "talk 2"),
+        ("far", "elsewhere"),
+        ("lineman", "cut"),
+        ("lineman", "mend"),
+        ("caller", "mdmf"),
+        ("caller", "dtmf"),
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6000), SOMETHING), max_size=25), st.booleans())
+def test_whatever_people_do_every_call_ends_and_the_truth_is_in_order(
+    deeds: list[tuple[int, tuple[str, str]]], call_waiting: bool
+) -> None:
+    play = ScenarioRun(read_scenario(f"[exchange]\ncall_waiting = {str(call_waiting).lower()}"))
+    for pause_ms, (who, deed) in deeds:
+        play.line.step(8 * (pause_ms or 1))
+        if who == "caller":
+            caller_id = CallerId("mdmf" if deed == "mdmf" else "dtmf")
+            play.exchange.offer(IncomingCall(Caller("13800138000"), caller_id))
+        else:
+            step = parse_step(deed)
+            play.verbs(who)[step.verb](step)
+    for who in ("desk", "second", "far"):
+        play.verbs(who)["hang up"](parse_step("hang up"))
+    play.line.cut(False)
+    play.line.step(8 * 90_000)
+    assert play.exchange.state is State.IDLE and play.line.quiet_ms() > 0
+    end_ms = 0
+    for truth in play.truths:
+        assert truth.ended_ms is not None and end_ms <= truth.started_ms <= truth.ended_ms
+        assert truth.answered_ms is None or truth.started_ms <= truth.answered_ms <= truth.ended_ms
+        assert (truth.off_hook_ms is None) == (truth.on_hook_ms is None)
+        end_ms = truth.ended_ms
