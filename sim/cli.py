@@ -16,6 +16,7 @@ from sim.live import run_live_line
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     help="A telephone line, its exchange and the people on it, with the real firmware listening.",
 )

@@ -65,7 +65,7 @@ class Terminal:
         """Carry out what has been typed by now; a command that fails is told, the line goes on."""
         while not self._typed.empty():
             try:
-                self.carry_out(self._typed.get())
+                self.carry_out(self._typed.get().strip())
             except (CommandError, StepError) as error:
                 self._tell(str(error))
 
@@ -80,8 +80,8 @@ class Terminal:
             return
         if words[0] == "call":
             self._call(words[1:])
-        elif command.strip() in self._plain:
-            self._plain[command.strip()]()
+        elif command in self._plain:
+            self._plain[command]()
         elif words[0] in ("far", "second"):
             self._take_step(" ".join(words[1:]), self._run.verbs(words[0]))
         else:

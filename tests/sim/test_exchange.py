@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sim.call import CallerId, CallTruth, IncomingCall
 from sim.exchange import TRANSITIONS, Input, State
 from sim.person import parse_step
-from sim.scenario import ScenarioRun, read_scenario
+from sim.scenario import Scenario, ScenarioRun, read_scenario
 from sim.signals.dtmf import dtmf_train
 from sim.signals.levels import to_pcm
 from sim.signals.messages import Caller
@@ -207,9 +207,7 @@ def test_who_still_waits_when_a_call_ends_does_not_act_in_the_next() -> None:
 
 
 def test_the_box_dials_by_sound_alone() -> None:
-    play = ScenarioRun(
-        read_scenario('[[call]]\nat = 30.0\nnumber = "10086"\nfar = ["until ring 1", "hang up"]')
-    )
+    play = ScenarioRun(Scenario())
     dialled = to_pcm(dtmf_train("13800138000"))
     dialled = np.pad(dialled, (0, -len(dialled) % 256))
     play.line.put(None, True)
