@@ -18,10 +18,13 @@ def judge_dtmf(
     """Judge the three hops (24 ms) that end with `hop` (a ring of 8).
 
     Tones 0-3 are the low group, 4-7 the high group, 8 the dial tone (its energy is forgiven). Of either
-    group the tone strongest over all three hops counts. It is a digit when: the twist is within 10 dB, each
-    tone stands in all three hops (within 9 dB), the next tone of the group is 6 dB down, the phase step between hops shows a frequency within `limits`
-    (1/256 turns a hop, a byte a tone), both hold 44 % of the energy, and what is neither of them is at most
-    rest / 16 of it, or no more than the line's own noise (2.5 times the quietest hop of late).
+    group the tone strongest over all three hops counts. It is a digit when:
+    - the twist is within 10 dB and the next tone of either group is 6 dB down;
+    - each tone stands in all three hops, within 9 dB;
+    - the phase step between hops shows a frequency within `limits` (1/256 turns a hop, a byte a tone);
+    - both together hold 44 % of the energy;
+    - what is neither of them is at most rest / 16 of the energy, or no more than the line's own noise (2.5
+      times the quietest hop of late): a quiet line makes the judge strict, a noisy one does not make it deaf.
     result: digit 0..15 (4 * low + high) or 16; power of the weaker tone over three hops >> 4; weaker power
     in the last hop of the digit `held` >> 4; energy of the quietest hop, rising by 1/128 a hop.
     """
@@ -109,8 +112,9 @@ def judge_dtmf(
             weaker = best
         elif weaker * 10 < best:
             good = 0
-        # A tone off the oscillator loses sinc^2 of the phase step x: 1 / sinc^2 = 1 + 4 x^2.
-        both += best + (((best >> 12) * angle * angle) >> 2)
+        # The bank's waves are 126 / 128 high; a tone off its frequency loses sinc^2 of the phase step x,
+        # and 1 / sinc^2 = 1 + 4 x^2.
+        both += best + (best >> 5) + (((best >> 12) * angle * angle) >> 2)
         group += 4
     energy = 0
     k = 3

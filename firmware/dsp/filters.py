@@ -21,8 +21,12 @@ def new_high_pass_state() -> "array[int]":
 
 # gain Q13 * (x0 - 2 x1 + x2) <= 7550 * 2^17 = 0.99e9; with the poles' part 1.72e9, below 2^31.
 @micropython.viper
-def high_pass(source: ptr16, target: ptr16, n: int, state: ptr16, gain: int, back1: int, back2: int):
-    """One second-order section over n signed samples, source to target (may be the same), saturating.
+def high_pass(
+    source: ptr16, target: ptr16, n: int, state: ptr16, signed: int, gain: int, back1: int, back2: int
+):
+    """One second-order section over n samples, source to target (may be the same), saturating.
+
+    source: offset binary if `signed` is 0, else signed; target: offset binary (32768 = 0).
 
     y0 = (gain (x0 - 2 x1 + x2) + back1 y1 - back2 y2 + remainder) >> 13; the remainder is kept, so that
     rounding makes no DC and no limit cycle.
@@ -32,9 +36,10 @@ def high_pass(source: ptr16, target: ptr16, n: int, state: ptr16, gain: int, bac
     y1 = (int(state[2]) ^ 0x8000) - 0x8000
     y2 = (int(state[3]) ^ 0x8000) - 0x8000
     rest = int(state[4])
+    flip = signed << 15
     i = 0
     while i < n:
-        x0 = (int(source[i]) ^ 0x8000) - 0x8000
+        x0 = (int(source[i]) ^ flip) - 0x8000
         acc = gain * (x0 - x1 - x1 + x2) + back1 * y1 - back2 * y2 + rest
         rest = acc & 0x1FFF
         y2 = y1
@@ -45,7 +50,7 @@ def high_pass(source: ptr16, target: ptr16, n: int, state: ptr16, gain: int, bac
             y1 = -32767
         x2 = x1
         x1 = x0
-        target[i] = y1 & 0xFFFF
+        target[i] = y1 + 0x8000
         i += 1
     state[0] = x1 & 0xFFFF
     state[1] = x2 & 0xFFFF
@@ -55,17 +60,25 @@ def high_pass(source: ptr16, target: ptr16, n: int, state: ptr16, gain: int, bac
 
 
 @micropython.viper
-def hop_energy(samples: ptr16, energies: ptr32, hops: int):
-    """Sum of (x * x) >> 8 over each hop of 64 samples: at most 2^28; a sine of amplitude A gives A^2 / 8."""
+def measure_hops(n: int, x: int, i: int, samples: ptr16, energies: ptr32, totals: ptr32, first: int):
+    """Energy and sum of each of the four hops of a block of offset binary samples, from index `first` on.
+
+    energies: sum of (x * x) >> 8, at most 2^28; a sine of amplitude A gives A^2 / 8. totals: sum of the
+    samples as they are. n, x, i: 0 (they claim the registers).
+    """
     i = 0
     hop = 0
-    while hop < hops:
-        acc = 0
+    while hop < 4:
+        energy = 0
+        total = 0
         n = 64
         while n:
-            x = (int(samples[i]) ^ 0x8000) - 0x8000
-            acc += (x * x) >> 8
-            i += 1
             n -= 1
-        energies[hop] = acc
+            x = int(samples[i])
+            total += x
+            x -= 0x8000
+            energy += (x * x) >> 8
+            i += 1
+        energies[first + hop] = energy
+        totals[first + hop] = total
         hop += 1

@@ -23,6 +23,9 @@ def find_sync(soft: ptr8, at: int, end: int, mask: int, pattern: int, floor: int
         total = 0
         i = 0
         bits = pattern
+        # A stop bit that is clearly space, or a start bit that is clearly mark: not here.
+        if int(soft[at & mask]) < 108 or int(soft[(at - 9) & mask]) > 148:
+            i = 16
         while i < 16:
             value = int(soft[(at - i) & mask]) - 128
             if bits & 1:

@@ -62,7 +62,7 @@ def cycles_per_ring(freq_hz: int) -> int:
 def fsk_bank(
     samples: ptr16, sine: ptr16, ring: ptr16, at: int, n: int, mark: int, space: int, sums: ptr32
 ) -> int:
-    """Append n samples' prefix sums behind entry `at` of the ring.
+    """Append the prefix sums of n offset binary samples behind entry `at` of the ring.
 
     mark, space: cycles in 512 samples. sums: the five running sums (28 bits, wrapping).
     Entry i + 1 = entry i + sample i times the oscillators, >> 3: one bit of a tone of amplitude A has
@@ -75,7 +75,7 @@ def fsk_bank(
     loud = int(sums[4])
     i = 0
     while i < n:
-        x = (int(samples[i]) ^ 0x8000) - 0x8000
+        x = int(samples[i]) - 0x8000
         turn = (mark * at) >> 1
         mark_im += (x * ((int(sine[turn & 0xFF]) ^ 0x8000) - 0x8000)) >> 9
         mark_re += (x * ((int(sine[(turn + 64) & 0xFF]) ^ 0x8000) - 0x8000)) >> 9

@@ -3,9 +3,9 @@
 from array import array
 
 from firmware.dsp.dtmf import NO_DIGIT
-from firmware.dsp.filters import HIGH_PASS_SECTIONS, high_pass, hop_energy, new_high_pass_state
-from firmware.dsp.tables import BLOCK, SINE, phase_step
-from firmware.dsp.tone_bank import HOPS_KEPT, strongest_tone, tone_bank
+from firmware.dsp.filters import HIGH_PASS_SECTIONS, high_pass, measure_hops, new_high_pass_state
+from firmware.dsp.tables import BLOCK
+from firmware.dsp.tone_bank import HOPS_KEPT, ToneBank, strongest_tone
 from firmware.line.call_waiting import CAS, CallWaiting
 from firmware.line.dtmf import DIGITS, FREQS, LENIENT_REST, STRICT_REST, KeyDetector, TrainReceiver
 from firmware.line.fsk_pair import FskPair
@@ -31,13 +31,8 @@ class Ear:
         self._clean = array("h", [0] * BLOCK)
         self._states = (new_high_pass_state(), new_high_pass_state())
         self._energies = array("I", [0] * HOPS_KEPT)
-        self._energy_halves = (
-            memoryview(self._energies)[:BLOCK_HOPS],
-            memoryview(self._energies)[BLOCK_HOPS:],
-        )
-        self._sums = array("h", [0] * (HOPS_KEPT * TONE_COUNT * 2))
-        self._steps = array("H", [phase_step(freq) for freq in TONES])
-        self._phases = array("H", [0] * TONE_COUNT)
+        self._totals = array("I", [0] * HOPS_KEPT)
+        self._bank = ToneBank(TONES)
         self._hop = 0
         self._fsk = FskPair()
         self._keys = KeyDetector()
@@ -71,13 +66,10 @@ class Ear:
         """
         clean = self._clean
         first, second = HIGH_PASS_SECTIONS
-        high_pass(samples, clean, BLOCK, self._states[0], first[0], first[1], first[2])
-        high_pass(clean, clean, BLOCK, self._states[1], second[0], second[1], second[2])
-        half = self._hop >> 2 & 1
-        hop_energy(clean, self._energy_halves[half], BLOCK_HOPS)
-        tone_bank(
-            clean, SINE, self._sums, self._steps, self._phases, TONE_COUNT, half * BLOCK_HOPS, BLOCK_HOPS
-        )
+        high_pass(samples, clean, BLOCK, self._states[0], 1, first[0], first[1], first[2])
+        high_pass(clean, clean, BLOCK, self._states[1], 0, second[0], second[1], second[2])
+        measure_hops(0, 0, 0, clean, self._energies, self._totals, self._hop & BLOCK_HOPS)
+        self._bank.feed(clean, self._totals, self._hop, TONE_COUNT if self._off_hook else FIRST_CAS)
         heard = NOTHING
         i = 0
         while i < BLOCK_HOPS:
@@ -95,7 +87,7 @@ class Ear:
         return heard
 
     def _listen_to_hop(self, heard: "tuple | list", hop: int) -> "tuple | list":
-        sums, energies = self._sums, self._energies
+        sums, energies = self._bank.sums, self._energies
         key = self._keys.step(sums, energies, TONE_COUNT, hop)
         if not self._off_hook:
             fields = self._train.step(key, self._keys.onset)

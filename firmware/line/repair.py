@@ -49,6 +49,8 @@ class Repairer:
         """
         kinds = find_layout(data)
         cost = 0
+        if kinds is None and sum(data) & 0xFF == 0:
+            kinds = find_layout(data, unknown=True)
         if kinds is None:
             kinds, cost = _mend_structure(data, strengths)
             if kinds is None:
@@ -78,8 +80,11 @@ class Repairer:
         return True
 
 
-def find_layout(data: bytearray) -> "bytearray | None":
-    """What each byte of a message may be: FIXED_KIND, DIGITS_KIND or FREE_KIND; None if it cannot be one."""
+def find_layout(data: bytearray, unknown: bool = False) -> "bytearray | None":
+    """What each byte of a message may be: FIXED_KIND, DIGITS_KIND or FREE_KIND; None if it cannot be one.
+
+    unknown: parameters of unknown types may be among them.
+    """
     end = len(data) - 1
     if end < 2 or data[1] != end - 2:
         return None
@@ -96,10 +101,10 @@ def find_layout(data: bytearray) -> "bytearray | None":
     seen = 0
     while at < end:
         kind = data[at]
-        if at + 2 > end or kind not in _LENGTHS or seen & 1 << kind:
+        least, most = _LENGTHS.get(kind, (0, 255) if unknown else (1, 0))
+        if at + 2 > end or seen & 1 << kind:
             return None
         length = data[at + 1]
-        least, most = _LENGTHS[kind]
         if not (least <= length <= most and at + 2 + length <= end):
             return None
         seen |= 1 << kind
@@ -123,7 +128,7 @@ _LENGTHS = {
 
 
 def _mend_structure(data: bytearray, strengths: "array[int]") -> tuple:
-    """Change one or two of the weakest bits so that parameters fill the message; (kinds, cost) or (None, 0)."""
+    """Change one or two of the weakest bits so that the parameters fit; (kinds, cost) or (None, 0)."""
     weak = _weakest(strengths, len(data))
     tries = [(price, bit, -1) for price, bit in weak]
     for i, (price, bit) in enumerate(weak):

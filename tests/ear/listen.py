@@ -1,7 +1,8 @@
-"""Runs on MicroPython (and CPython): recordings in on stdin, one JSON line of what the ear heard each.
+"""Runs on MicroPython (and CPython): recordings in on stdin, what the ear heard out as JSON lines.
 
 A recording: hook (1 byte, 1 = off-hook), number of samples (uint32, little-endian), samples (int16). The
-ear starts afresh for each; the last block is filled with silence. argv[1] is the repository's root.
+ear starts afresh for each; the last block is filled with silence. Out: [ms of the block's end, type, fields]
+an event, and [] at the end of a recording. argv[1] is the repository's root.
 """
 
 import gc
@@ -17,13 +18,12 @@ from firmware.line.ear import Ear
 BLOCK = 256
 
 
-def listen(stream, samples: int, off_hook: bool) -> list:
-    """Feed one recording; returns [[ms of the block's end, type, fields], ...]."""
+def listen(stream, samples: int, off_hook: bool) -> None:
+    """Feed one recording and print what is heard."""
     block = array("h", [0] * BLOCK)
     view = memoryview(block)
     ear = Ear()
     ear.set_hook(off_hook)
-    heard = []
     ms = 0
     while samples > 0:
         n = min(samples, BLOCK)
@@ -34,8 +34,8 @@ def listen(stream, samples: int, off_hook: bool) -> list:
         samples -= n
         ms += 32
         for kind, fields in ear.feed(block, ms):
-            heard.append([ms, kind, {key: printable(value) for key, value in fields.items()}])
-    return heard
+            print(json.dumps([ms, kind, {key: printable(value) for key, value in fields.items()}]))
+    print("[]")
 
 
 def read_exactly(stream, view: memoryview) -> None:
@@ -55,7 +55,7 @@ def main() -> None:
         if len(header) < 5:
             return
         off_hook, samples = struct.unpack("<BI", header)
-        print(json.dumps(listen(stream, samples, bool(off_hook))))
+        listen(stream, samples, bool(off_hook))
         gc.collect()
 
 

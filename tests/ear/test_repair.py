@@ -1,0 +1,114 @@
+"""Repair: what few weak bits can mend, and what it must leave alone."""
+
+from array import array
+
+import numpy as np
+import pytest
+
+from firmware.dsp.checksum import MAX_CHANGES, UNREACHED, cheapest_paths
+from firmware.line.repair import Repairer, find_layout
+from sim.signals.messages import Caller, mdmf, sdmf
+
+MESSAGE = mdmf(Caller("13912345678", name="LI NA", date="03171656"))
+FIRST_DIGIT = 14
+SURE, WEAK = 100, 5
+
+
+def hit(
+    message: bytes, bits: dict[tuple[int, int], bool], strength: int = WEAK
+) -> tuple[bytearray, "array[int]"]:
+    """`message` with the bits (byte, bit) weak, and wrong where true."""
+    data = bytearray(message)
+    strengths = array("b", [SURE] * (8 * len(data)))
+    for (byte, bit), wrong in bits.items():
+        strengths[byte * 8 + bit] = strength
+        if wrong:
+            data[byte] ^= 1 << bit
+    return data, strengths
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [
+        {},
+        {(FIRST_DIGIT, 1): True},
+        {(FIRST_DIGIT, 6): True},
+        {(6, 0): True, (20, 2): True},
+        {(FIRST_DIGIT, 1): True, (FIRST_DIGIT + 1, 3): False, (18, 2): True},
+        {(12, 2): True},
+        {(13, 0): True},
+        {(len(MESSAGE) - 1, 7): True},
+    ],
+    ids=["none", "digit", "no-digit", "two", "two-of-three", "type", "length", "checksum"],
+)
+def test_weak_bits_are_mended(bits: dict[tuple[int, int], bool]) -> None:
+    data, strengths = hit(MESSAGE, bits)
+    assert Repairer().mend(data, strengths)
+    assert bytes(data) == MESSAGE
+
+
+def test_any_burst_of_eight_bits_has_one_solution() -> None:
+    rng = np.random.default_rng(1)
+    message = sdmf(Caller("13912345678", date="03171656"))
+    repairer = Repairer()
+    for first in range(10 * 8, 18 * 8):
+        burst = {(bit // 8, bit % 8): bool(rng.integers(2)) for bit in range(first, first + 8)}
+        data, strengths = hit(message, burst, strength=2)
+        if repairer.mend(data, strengths):
+            assert bytes(data) == message
+
+
+def test_equally_weak_ways_are_left_alone() -> None:
+    data, strengths = hit(MESSAGE, {(FIRST_DIGIT, 1): True, (FIRST_DIGIT + 1, 1): False})
+    assert not Repairer().mend(data, strengths)
+
+
+def test_a_strong_error_is_left_alone() -> None:
+    data, strengths = hit(MESSAGE, {(FIRST_DIGIT, 1): True}, strength=SURE)
+    assert not Repairer().mend(data, strengths)
+
+
+def test_noise_is_never_made_a_message() -> None:
+    rng = np.random.default_rng(2)
+    repairer = Repairer()
+    for _ in range(300):
+        data = bytearray([0x80, 0x1A, *rng.integers(0, 256, 27).tolist()])
+        strengths = array("b", rng.integers(0, 60, 8 * len(data)).tolist())
+        assert not repairer.mend(data, strengths)
+
+
+def test_layout_of_a_message() -> None:
+    kinds = find_layout(bytearray(MESSAGE))
+    assert kinds is not None
+    assert bytes(kinds) == bytes([0, 0, 0, 0, *[1] * 8, 0, 0, *[1] * 11, 0, 0, *[2] * 5, 2])
+    assert find_layout(bytearray(MESSAGE[:-1])) is None
+
+
+def test_cheapest_paths_against_exhaustion() -> None:
+    rng = np.random.default_rng(3)
+    changes = 9
+    costs = rng.integers(1, 50, MAX_CHANGES)
+    deltas = rng.integers(0, 256, MAX_CHANGES)
+    groups = np.arange(MAX_CHANGES) // 2
+    found: dict[int, list[int]] = {}
+    for chosen in range(1 << changes):
+        members = [i for i in range(changes) if chosen >> i & 1]
+        if len({groups[i] for i in members}) == len(members):
+            residue = int(sum(deltas[i] for i in members)) & 0xFF
+            found.setdefault(residue, []).append(int(sum(costs[i] for i in members)))
+    best, second = array("H", [0] * 512), array("H", [0] * 512)
+    paths = array("I", [0] * 512)
+    cheapest_paths(
+        best,
+        second,
+        paths,
+        array("H", costs.tolist()),
+        bytes(deltas.tolist()),
+        bytes(groups.tolist()),
+        changes,
+    )
+    for residue in range(256):
+        ways = sorted(found.get(residue, [])) + [UNREACHED] * 2
+        assert (best[residue], second[residue]) == (ways[0], ways[1])
+        if ways[0] != UNREACHED:
+            assert sum(int(costs[i]) for i in range(changes) if paths[residue] >> i & 1) == ways[0]
