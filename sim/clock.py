@@ -32,6 +32,7 @@ MAX_QUIET_MS = 2000
 PATIENCE_S = 60.0
 """Wall time after which a silent agent is given up."""
 
+Role = Literal["agent", "observer"]
 Goal = Literal["committed", "uploaded"]
 
 
@@ -55,10 +56,15 @@ class _Client:
 
 
 class TimeService:
-    """Owns stepped time from `start_ms` (unix milliseconds) on."""
+    """Owns stepped time from `start_ms` (unix milliseconds) on.
+
+    Attributes:
+        agents_may_leave: an agent that is gone ends nothing; set while one is killed on purpose.
+    """
 
     def __init__(self, start_ms: int, patience_s: float = PATIENCE_S) -> None:
         self.now_ms = start_ms
+        self.agents_may_leave = False
         self._patience_s = patience_s
         self._count = 0
         self._clients: list[_Client] = []
@@ -132,6 +138,11 @@ class TimeService:
         self._collect()
         pauses = [int(c.answer.get("retry_in_ms", 1)) for c in agents if c.answer.get("done") is not True]
         return max(pauses, default=0)
+
+    def forget(self, role: Role) -> None:
+        """Every client of that role has ended: the next one to join is a new one."""
+        for client in [client for client in self._clients if client.role == role]:
+            self._drop(client)
 
     def open_ports(self) -> dict[str, int]:
         """The ports that agents have open, and what they have written to each."""
@@ -211,7 +222,7 @@ class TimeService:
 
     def _lose(self, client: _Client, reason: str) -> None:
         self._drop(client)
-        if client.role == "agent":
+        if client.role == "agent" and not self.agents_may_leave:
             raise ClientLost(client.name, reason)
 
     def _drop(self, client: _Client) -> None:

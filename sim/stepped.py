@@ -33,6 +33,7 @@ class _Cable:
     written_before: int = 0
     received_before: int = 0
     to_board: bytes = b""
+    quiet_for_ms: int = 0
 
     @property
     def written(self) -> int:
@@ -55,9 +56,18 @@ class _Cable:
             self.to_board += port.read_until(self.received_before + count)
         self.is_open = count is not None
 
-    def take(self) -> bytes:
+    def skippable_ms(self) -> int:
+        """How long this line may be granted without samples."""
+        return self.seat.line.quiet_ms() if self.quiet_for_ms >= SETTLED_MS else 0
+
+    def advance(self, step_ms: int, *, skips: bool) -> None:
+        """Let the line and its board live for `step_ms`; what the board says goes to the agent."""
+        self.quiet_for_ms = self.quiet_for_ms + step_ms if self.seat.line.quiet_ms() else 0
         data, self.to_board = self.to_board, b""
-        return data
+        if skips:
+            self.send(self.seat.skip(step_ms, data))
+        else:
+            self.send(self.seat.step(samples_in(step_ms), data))
 
 
 class SteppedRun:
@@ -74,7 +84,6 @@ class SteppedRun:
         self._service = service
         self._cables = [_Cable(seat) for seat in seats]
         self._since_commit_ms = 0
-        self._quiet_for_ms = 0
 
     @property
     def now_ms(self) -> int:
@@ -89,7 +98,7 @@ class SteppedRun:
         """Let time pass until `done()`, asked after each step; False when `limit_ms` came first."""
         left_ms = limit_ms
         while left_ms > 0:
-            passed_ms = self._step(left_ms)
+            passed_ms = self.step(left_ms)
             left_ms -= passed_ms
             self._since_commit_ms += passed_ms
             if self._since_commit_ms >= COMMIT_EVERY_MS:
@@ -121,30 +130,26 @@ class SteppedRun:
                 raise SimulatorError(f"not all is {goal} after {waited_ms // 1000} s of line time")
             left_ms = pause_ms = min(pause_ms, ASK_AGAIN_MS)
             while left_ms > 0:
-                left_ms -= self._step(left_ms)
+                left_ms -= self.step(left_ms)
             waited_ms += pause_ms
 
-    def _step(self, left_ms: int) -> int:
-        """One step of at most about `left_ms`; how long it was."""
-        quiet_ms = min(MAX_QUIET_MS, *(cable.seat.line.quiet_ms() for cable in self._cables))
-        is_settled = self._quiet_for_ms >= SETTLED_MS
-        skips = is_settled and quiet_ms >= MIN_QUIET_MS and left_ms >= MIN_QUIET_MS
-        if skips:
-            step_ms = min(quiet_ms, left_ms)
-        else:
-            step_ms = min(MAX_STEP_MS, -(-left_ms // BLOCK_MS) * BLOCK_MS)
-        for cable in self._cables:
-            seat = cable.seat
-            if skips:
-                cable.send(seat.skip(step_ms, cable.take()))
-            else:
-                cable.send(seat.step(samples_in(step_ms), cable.take()))
+    def step(self, left_ms: int) -> int:
+        """One step of at most about `left_ms`, with no regard to what is committed; how long it was.
+
+        A line that is idle is granted its time without samples, also while others are in a call.
+        """
+        skippable_ms = [cable.skippable_ms() for cable in self._cables]
+        quiet_ms = min(MAX_QUIET_MS, left_ms, *skippable_ms)
+        all_skip = quiet_ms >= MIN_QUIET_MS
+        step_ms = quiet_ms if all_skip else min(MAX_STEP_MS, -(-left_ms // BLOCK_MS) * BLOCK_MS)
+        for cable, own_ms in zip(self._cables, skippable_ms, strict=True):
+            skips = own_ms >= step_ms
+            cable.advance(step_ms, skips=skips)
+            self.line_ms += step_ms
+            self.sampled_ms += 0 if skips else step_ms
         answered = self._service.step(
             step_ms, {cable.seat.port.path: cable.written for cable in self._cables if cable.is_open}
         )
         for cable in self._cables:
             cable.collect(answered)
-        self._quiet_for_ms = self._quiet_for_ms + step_ms if quiet_ms else 0
-        self.line_ms += step_ms * len(self._cables)
-        self.sampled_ms += 0 if skips else step_ms * len(self._cables)
         return step_ms
