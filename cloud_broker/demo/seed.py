@@ -162,7 +162,7 @@ def _seed_tickets(connection: Connection, estate: Estate, residents: list[int], 
         item = find_item(code)
         if item is None:
             continue
-        agent = rng.choice(agents)
+        agent = agents[0] if number < 2 else rng.choice(agents)
         created_ms = now_ms - rng.randrange(2 * DAY_MS, 60 * DAY_MS)
         place = estate.people[index].homes[0][0]
         ticket = connection.execute(

@@ -1,0 +1,140 @@
+"""The commands as a person meets them: results on stdout, one clear sentence when something is wrong."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import PIPE
+
+import httpx
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from cloud_broker.cli import app
+from cloud_broker.demo.estate import build_estate
+from cloud_broker.domain.numbers import normalise
+
+PROGRAM = Path(sys.executable).parent / "cloudseat-cloud"
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets settings by the environment; at first an own data directory and the demo."""
+
+    def give(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"CLOUDSEAT_CLOUD_{name}", value)
+
+    give(DATA_DIR=str(tmp_path / "cloud"), DEMO="true")
+    return give
+
+
+def run(*arguments: str) -> Result:
+    """A command in this process; a traceback would be its `exception`."""
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def test_seed_serve_and_stop() -> None:
+    seeded = json.loads(run("seed-demo", "--json").stdout)
+    assert [desk["desk"] for desk in seeded["desks"]] == ["tianyu-1", "tianyu-2"]
+    assert {"username": "desk1", "password": "demo", "role": "agent"} in seeded["logins"]
+    again = json.loads(run("seed-demo", "--json").stdout)
+    assert again["desks"][0]["claim_code"] != seeded["desks"][0]["claim_code"]
+    command = [PROGRAM, "serve", "--port", "0", "--api-only"]
+    environment = os.environ | {
+        "CLOUDSEAT_CLOUD_MQTT_PORT": "1"
+    }  # no broker: the web part works all the same
+    with subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True) as serve:
+        try:
+            assert serve.stdout is not None
+            ready = re.fullmatch(r"cloud\.ready url=(http://127\.0\.0\.1:\d+)\n", serve.stdout.readline())
+            assert ready is not None
+            ask_for_a_resident(ready[1])
+            serve.send_signal(signal.SIGTERM)
+            _, errors = serve.communicate(timeout=30)
+        finally:
+            serve.kill()
+    assert serve.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in errors
+
+
+def ask_for_a_resident(address: str) -> None:
+    with httpx.Client(base_url=address, trust_env=False) as client:
+        login = {"username": "desk1", "password": "demo"}
+        token = client.post("/api/v1/tokens", json=login).json()["token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        found = client.get("/api/v1/residents", params={"q": "13800138000"}).json()["items"]
+        assert [(r["name"], r["rooms"]) for r in found] == [("陈建国", ["一期-3栋-2单元-1102"])]
+        assert len(client.get(f"/api/v1/residents/{found[0]['id']}").json()["tickets"]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"DEMO": "false"}, "set CLOUDSEAT_CLOUD_DEMO=true"),
+        ({"PORT": "70000"}, "CLOUDSEAT_CLOUD_PORT: "),
+        ({"CLOCK": "sundial"}, "give `system` or `stepped://127.0.0.1:PORT`"),
+        ({"DATABASE_URL": "mysql://x"}, "CLOUDSEAT_CLOUD_DATABASE_URL: "),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "Start it, or correct CLOUDSEAT_CLOUD_"),
+        ({"MQTT_PASSWORD": "x"}, "mqtt_password without mqtt_username"),
+        ({"CLOCK": "stepped://127.0.0.1:1"}, "The time service of the simulation does not answer"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_one_clear_message(
+    settings: Callable[..., None], wrong: dict[str, str], sentence: str
+) -> None:
+    settings(**wrong)
+    failed = run("seed-demo", "--json")
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert sentence in failed.stderr
+
+
+def test_demo_passwords_do_not_serve_outside_the_demo(settings: Callable[..., None]) -> None:
+    run("seed-demo")
+    settings(DEMO="false")
+    failed = run("serve", "--port", "0")
+    assert (failed.exit_code, "well-known demo passwords" in failed.stderr) == (1, True)
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        failed = run("serve", "--port", str(port))
+    assert failed.exit_code == 1
+    assert f"Port {port} on 127.0.0.1 is taken" in failed.stderr
+
+
+def test_a_claim_needs_a_desk() -> None:
+    run("seed-demo")
+    assert re.fullmatch(r"[A-Z2-9]{4}(-[A-Z2-9]{4}){2}\n", run("claim", "--desk", "tianyu-2").stdout)
+    assert "no such thing: nowhere" in run("claim", "--desk", "nowhere").stderr
+
+
+def test_mosquitto_files(tmp_path: Path) -> None:
+    folder = tmp_path / "broker"
+    made = run("mosquitto-config", "--dir", str(folder), "--port", "18999")
+    assert made.stdout.strip() == str(folder / "mosquitto.conf")
+    assert "listener 18999 127.0.0.1" in (folder / "mosquitto.conf").read_text()
+    assert (folder / "passwd").read_text().startswith("_cloud:$7$")
+    assert (folder / "passwd").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_estate_is_believable_and_always_the_same() -> None:
+    estate = build_estate()
+    assert estate == build_estate()
+    assert 180 <= len(estate.units) <= 240
+    assert 250 <= len(estate.people) <= 350
+    numbers = [raw for person in estate.people for raw, _ in person.phones]
+    e164 = {normalise(raw, area_code="027").e164 for raw in numbers}
+    assert None not in e164
+    assert {"+8613800138000", "+8613912345678", "+862156430144", "+861062345678"} <= e164
+    assert "+8613700001111" not in e164
+    assert any(left for person in estate.people for _, _, left in person.homes)
