@@ -26,7 +26,7 @@ class CallerId:
         start, end, on_ms, off_ms: the DTMF train.
         reversal: the feed is reversed while a DTMF train is sent.
         snr_db: white noise over the signal; None is none beside the line's own.
-        broken: one bit of the message is wrong, so that its checksum fails.
+        broken: two digits near the end have one wrong bit each, so that the checksum fails beyond repair.
         click_ms, dropout_ms: one hit of that length in the middle of the signal; 0 is none.
     """
 
@@ -70,8 +70,8 @@ class CallerId:
     def _fsk(self, caller: Caller, off_hook: bool) -> Signal:
         message = sdmf(caller) if self.format == "sdmf" else mdmf(caller)
         if self.broken:
-            middle = len(message) // 2
-            message = message[:middle] + bytes([message[middle] ^ 0x04]) + message[middle + 1 :]
+            wrong = bytes([message[-6] ^ 0x01, message[-5], message[-4] ^ 0x02])
+            message = message[:-6] + wrong + message[-3:]
         how = Fsk(
             modem=MODEMS[self.standard],
             level_dbm0=self.level_dbm0,
