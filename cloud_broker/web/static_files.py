@@ -1,6 +1,6 @@
 """The console's files (ours and the vendor's) held in memory, compressed once, cached for ever by content.
 
-All of it is under 1 MB. An address carries the hash of the content (`/static/app.css?v=1f2e3d4c`), so a
+All of it is under 1 MB. An address carries the hash of the content (`/static/base.css?v=1f2e3d4c`), so a
 browser never asks again for what it has, and never keeps what has changed.
 """
 

@@ -7,14 +7,13 @@ are made up; times hang on one `now`, so a picture of it is the same every day.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from fastapi import Request, Response
 
 from cloud_broker.domain.items import ITEMS
 from cloud_broker.domain.tickets import check_move
 from cloud_broker.domain.views import (
-    ArrearsView,
     CallFilter,
     CallView,
     DeskFigures,
@@ -27,7 +26,6 @@ from cloud_broker.domain.views import (
     NewTicket,
     NotFound,
     Page,
-    PhoneView,
     RecordingView,
     ResidentMatch,
     ResidentView,
@@ -35,37 +33,15 @@ from cloud_broker.domain.views import (
     TicketFilter,
     TicketItem,
     TicketView,
-    TimelineEntry,
     User,
 )
 from cloud_broker.web.pages import SignInRefused
+from tests.console.estate import DESK, NO_RECORDING, NOW, WANG, build_call, build_person, furnish, match
 
-DESK = "desk-1"
-NOW = datetime(2026, 3, 17, 2, 21, 40, tzinfo=UTC)  # 10:21:40 in Shanghai
 AGENT = User(1, "linxia", "林夏", "agent", DESK)
 MANAGER = User(2, "zhoulan", "周岚", "manager", None)
 PASSWORD = "a password of the tests"
 CSRF = "token-of-the-tests"
-NO_RECORDING = RecordingView("none", None, None, ())
-
-
-def match(
-    id_: int,
-    name: str,
-    salutation: str,
-    rooms: Sequence[str],
-    role: str = "owner",
-    tags: Sequence[str] = (),
-    **more: bool,
-) -> ResidentMatch:
-    return ResidentMatch(id_, name, salutation, rooms, role, tags, more.get("former", False), "exact")
-
-
-WANG = match(1, "王建国", "先生", ["天屿二期-3栋-2单元-1102"], tags=["VIP", "独居老人"])
-CHEN = match(2, "陈思敏", "女士", ["天屿一期-1栋-1单元-0803", "天屿一期-商-05"], role="tenant")
-LIU = match(3, "刘洋", "先生", ["天屿二期-5栋-1单元-2201"])
-ZHAO = match(4, "赵雅琴", "女士", ["天屿二期-5栋-1单元-2201"], role="family")
-OUYANG = match(5, "欧阳明远", "先生", ["天屿一期-2栋-1单元-0601"])
 
 
 class House:
@@ -84,7 +60,7 @@ class House:
         self._queues: list[asyncio.Queue[Effect]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         if not empty:
-            _furnish(self)
+            self.people, self.call_list, self.ticket_list = furnish()
 
     def now(self) -> datetime:
         return self.time
@@ -237,7 +213,7 @@ class House:
             raise Invalid("name", "empty")
         call, id_ = self.call(user, resident.call), max(self.people, default=0) + 1
         known = match(id_, resident.name, resident.salutation, [resident.room] if resident.room else [])
-        self.people[id_] = _person(known, [call.number or ""])
+        self.people[id_] = build_person(known, [call.number or ""])
         self.put_call(replace(call, residents=[known]))
         return self.people[id_]
 
@@ -358,36 +334,6 @@ class House:
         return match(person.id, person.name, person.salutation, person.rooms) if person else None
 
 
-def build_call(
-    id_: str, at: datetime, number: str | None, residents: Sequence[ResidentMatch] = (), **more: object
-) -> CallView:
-    """A ringing inbound call; `more` replaces fields."""
-    call = CallView(
-        id=id_,
-        desk=DESK,
-        box="a1b2c3d4e5f6",
-        direction="in",
-        state="ringing",
-        outcome=None,
-        number=number,
-        e164=f"+86{number}" if number else None,
-        number_state="present" if number else "none",
-        caller_id_format="fsk-mdmf" if number else None,
-        started_at=at,
-        answered_at=None,
-        ended_at=None,
-        ring_count=2,
-        talk_seconds=None,
-        dialled=None,
-        agent=None,
-        residents=residents,
-        recording=NO_RECORDING,
-        tickets=[],
-        clock="synced",
-    )
-    return replace(call, **more)  # type: ignore[arg-type]
-
-
 def _call_fits(call: CallView, where: CallFilter) -> bool:
     text = " ".join(
         [call.number or "", *(f"{known.name} {' '.join(known.rooms)}" for known in call.residents)]
@@ -405,132 +351,3 @@ def _page(found: Sequence, cursor: str | None, limit: int) -> Page:  # type: ign
     start = int(cursor or 0)
     more = start + limit < len(found)
     return Page(found[start : start + limit], str(start + limit) if more else None, len(found))
-
-
-def _person(
-    known: ResidentMatch, numbers: Sequence[str], arrears: Sequence[ArrearsView] = ()
-) -> ResidentView:
-    phones = [PhoneView(number, f"+86{number}", "mobile", "手机", "导入", NOW) for number in numbers]
-    return ResidentView(
-        known.id,
-        known.name,
-        known.salutation,
-        known.rooms,
-        known.role,
-        known.tags,
-        known.former,
-        phones,
-        arrears,
-    )
-
-
-def _furnish(house: House) -> None:
-    owed = [ArrearsView("天屿二期-3栋-2单元-1102", "物业费 2026 一季度", 138_240, date(2026, 3, 15))]
-    house.people = {
-        known.id: _person(known, [phone], owed if known is WANG else ())
-        for known, phone in (
-            (WANG, "13812345678"),
-            (CHEN, "13922221111"),
-            (LIU, "01062345678"),
-            (ZHAO, "01062345678"),
-            (OUYANG, "18600001234"),
-        )
-    }
-    for number, (minutes, who, phone, outcome, seconds, gaps) in enumerate(_HISTORY):
-        at = NOW - timedelta(minutes=minutes)
-        answered = at + timedelta(seconds=7) if seconds else None
-        house.call_list.append(
-            build_call(
-                f"c{number}",
-                at,
-                phone,
-                who,
-                state="ended",
-                direction="out" if outcome.startswith("outbound") else "in",
-                dialled=phone if outcome.startswith("outbound") else None,
-                outcome=outcome,
-                number_state="present" if phone else "withheld",
-                answered_at=answered,
-                ended_at=at + timedelta(seconds=20 + (seconds or 0)),
-                talk_seconds=seconds,
-                agent="林夏" if seconds else None,
-                recording=RecordingView("verified", seconds, 96_000, gaps) if seconds else NO_RECORDING,
-                tickets=[number] if number in (3, 5) else [],
-                timeline=_timeline(at, seconds),
-            )
-        )
-    for number, (code, who, state, minutes, promise, note) in enumerate(_TICKETS, start=1):
-        at = NOW - timedelta(minutes=minutes)
-        call = next((call for call in house.call_list if number in call.tickets), None)
-        house.ticket_list.append(
-            TicketView(
-                id=number,
-                number=f"WO-20260317-{number:04}",
-                type="repair" if not code.startswith("noise") else "complaint",
-                state=state,
-                items=[code],
-                place=who.rooms[0],
-                note=note,
-                urgency="major" if "leak" in code else "normal",
-                created_at=at,
-                promised_at=at + timedelta(minutes=promise),
-                resident=who,
-                call=call.id if call else None,
-                recording=call.recording if call else None,
-                agent="林夏",
-                desk=DESK,
-                history=[
-                    TicketChange(at, "林夏", None, "new", ""),
-                    TicketChange(
-                        at + timedelta(minutes=2), "林夏", "new", "dispatched", "已电话通知值班师傅"
-                    ),
-                ],
-            )
-        )
-
-
-_HISTORY: list[
-    tuple[int, list[ResidentMatch], str | None, str, float | None, list[tuple[float, float, str]]]
-] = [
-    (16, [CHEN], "13922221111", "missed", None, []),
-    (24, [OUYANG], "18600001234", "answered", 96.4, []),
-    (41, [], "075523451234", "missed", None, []),
-    (58, [WANG], "13812345678", "answered", 183.0, [(61.0, 4.2, "link_down")]),
-    (75, [], None, "answered", 31.5, []),
-    (92, [LIU, ZHAO], "01062345678", "answered", 204.8, []),
-    (118, [OUYANG], "18600001234", "outbound_connected", 55.0, []),
-    (133, [], "17051239876", "abandoned_ring", None, []),
-    (1500, [WANG], "13812345678", "answered", 77.0, []),
-    (2950, [WANG], "13812345678", "missed", None, []),
-]
-
-_TICKETS = [
-    ("walls.seepage", WANG, "closed", 20_000, 360, "卫生间顶板渗水，已修复。"),
-    ("power.light", WANG, "follow_up", 3_000, 120, "单元门厅灯不亮"),
-    ("water.leak", WANG, "in_progress", 55, 120, "厨房水槽下漏水，家里有人，随时可上门。"),
-    ("noise", CHEN, "dispatched", 70, 60, "楼上装修时间超时"),
-    ("lowvoltage.access", LIU, "accepted", 88, 360, "门禁卡刷不开，需重新授权"),
-    ("lift.noise", OUYANG, "new", 10, 30, "2栋1单元电梯上行时有异响"),
-]
-
-
-def _timeline(at: datetime, seconds: float | None) -> Sequence[TimelineEntry]:
-    def entry(offset: float, type_: str, detail: str = "") -> TimelineEntry:
-        return TimelineEntry(at + timedelta(seconds=offset), type_, detail)
-
-    lines = [
-        entry(0, "ring_started"),
-        entry(0, "ring_burst", "1"),
-        entry(2.1, "caller_id", "fsk-mdmf"),
-        entry(5, "ring_burst", "2"),
-    ]
-    if seconds:
-        lines += [
-            entry(7, "off_hook", "phone"),
-            entry(7, "recording_started"),
-            entry(7 + seconds, "on_hook", "phone"),
-        ]
-        lines += [entry(7 + seconds, "recording_stopped"), entry(12 + seconds, "recording_uploaded")]
-    else:
-        lines += [entry(20, "ring_stopped", "4")]
-    return lines

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.console.house import LIU, ZHAO, House
+from tests.console.estate import LIU, ZHAO
+from tests.console.house import House
 from tests.console.serve import serving
 
 REPOSITORY = Path(__file__).parents[2]

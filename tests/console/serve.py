@@ -5,9 +5,11 @@
 """
 
 import io
+import math
 import sys
 import threading
 import wave
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,7 +18,10 @@ from fastapi import FastAPI, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cloud_broker.web.pages import Console, install_pages
-from tests.console.house import CSRF, LIU, ZHAO, House
+from tests.console.estate import LIU, ZHAO
+from tests.console.house import CSRF, House
+
+RATE = 8000
 
 
 def build_app(house: House) -> FastAPI:
@@ -24,7 +29,7 @@ def build_app(house: House) -> FastAPI:
 
     @app.get("/tests/speech.wav")
     def speech() -> Response:
-        return Response(_silence(), media_type="audio/wav")
+        return Response(_speech(), media_type="audio/wav")
 
     @app.get("/tests/{scene}")
     def play_scene(scene: str) -> str:
@@ -86,11 +91,16 @@ def serving(house: House, port: int = 0) -> Iterator[str]:
         thread.join(10)
 
 
-def _silence() -> bytes:
+def _speech() -> bytes:
+    """Three seconds of a tone that swells four times a second, as syllables do."""
     out = io.BytesIO()
+    samples = (
+        round(9000 * abs(math.sin(math.tau * 2 * n / RATE)) * math.sin(math.tau * 220 * n / RATE))
+        for n in range(3 * RATE)
+    )
     with wave.open(out, "wb") as sound:
-        sound.setparams((1, 2, 8000, 0, "NONE", ""))
-        sound.writeframes(bytes(2 * 8000 * 3))
+        sound.setparams((1, 2, RATE, 0, "NONE", ""))
+        sound.writeframes(array("h", samples).tobytes())
     return out.getvalue()
 
 

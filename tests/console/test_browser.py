@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from cloud_broker.domain.views import RecordingView
-from tests.console.house import LIU, ZHAO, House
+from tests.console.estate import LIU, ZHAO
+from tests.console.house import House
 from tests.console.serve import serving
 
 pytestmark = pytest.mark.needs("chromium")
@@ -152,6 +153,17 @@ def test_the_player_plays_where_the_row_is(house: House, page: Page) -> None:
     house.hang_up(house.ring("15920001000", ()))  # the list is renewed; the player plays on
     expect(page.locator("#recent [data-row]").first).to_contain_text("159 2000 1000")
     expect(page.locator("#recent .player.player-playing")).to_be_visible()
+
+
+def test_the_call_page_draws_the_waveform(house: House, page: Page) -> None:
+    page.goto(page.url.replace("/desk", "/calls/c3"))
+    page.locator("[data-play=c3]").click()
+    expect(page.locator(".player.player-playing")).to_be_visible()
+    page.wait_for_function(
+        """() => { const canvas = document.querySelector(".waveform");
+            return canvas.width > 300 && canvas.getContext("2d")
+                .getImageData(0, canvas.height / 2, canvas.width, 1).data.some(value => value > 0); }"""
+    )
 
 
 def test_a_recording_that_cannot_be_played_says_why(house: House, page: Page) -> None:

@@ -7,7 +7,7 @@ import pytest
 from cloud_broker.domain import items, tickets, views
 from cloud_broker.web.pages import labels
 from protocol.events import EVENTS
-from tests.console.house import NOW, build_call
+from tests.console.estate import NOW, build_call
 
 
 @pytest.mark.parametrize(

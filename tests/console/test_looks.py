@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.console.house import LIU, ZHAO, House
+from tests.console.estate import LIU, ZHAO
+from tests.console.house import House
 from tests.console.serve import serving
 
 pytestmark = pytest.mark.needs("chromium", "fonts-noto-cjk")

@@ -9,7 +9,8 @@ import pytest
 
 from cloud_broker.domain.views import LinkState, NewResident, RecordingState, RecordingView
 from tests.console.conftest import Client
-from tests.console.house import AGENT, CSRF, LIU, MANAGER, PASSWORD, ZHAO, House
+from tests.console.estate import LIU, ZHAO
+from tests.console.house import AGENT, CSRF, MANAGER, PASSWORD, House
 from tests.console.markup import check_markup
 from tests.console.serve import build_app
 

@@ -7,7 +7,8 @@ from cloud_broker.web.pages import Console
 from cloud_broker.web.pages.render import Renderer
 from cloud_broker.web.pages.stream import DeskFeed, format_event, stream_desk
 from cloud_broker.web.static_files import StaticFiles
-from tests.console.house import AGENT, DESK, House
+from tests.console.estate import DESK
+from tests.console.house import AGENT, House
 
 BEAT_S = 0.05
 

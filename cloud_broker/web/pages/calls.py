@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from cloud_broker.domain.views import CallFilter, DeskView, Invalid, NotFound, User
 from cloud_broker.web.pages.formats import SHANGHAI
 from cloud_broker.web.pages.guard import CheckedForm, SignedIn
+from cloud_broker.web.pages.picture import draw_call
 from cloud_broker.web.pages.ports import Console
 from cloud_broker.web.pages.reasons import explain
 from cloud_broker.web.pages.render import Renderer
@@ -56,7 +57,14 @@ def build_calls_router(console: Console, renderer: Renderer) -> APIRouter:
     def call_page(request: Request, user: SignedIn, call: str) -> Response:
         view = reader.call(user, call)
         tickets = [reader.ticket(user, ticket) for ticket in view.tickets]
-        return renderer.page(request, "call.html", desk=own_desk(console, user), call=view, tickets=tickets)
+        return renderer.page(
+            request,
+            "call.html",
+            desk=own_desk(console, user),
+            call=view,
+            tickets=tickets,
+            picture=draw_call(view, console.now()),
+        )
 
     @router.post("/calls/{call}/play")
     async def play(request: Request, call: str, user: SignedIn, _form: CheckedForm) -> Response:

@@ -12,7 +12,7 @@ from cloud_broker.web.i18n import N_
 
 @dataclass(frozen=True)
 class Label:
-    """`text` is a message of the catalogue, `icon` a symbol of icons.svg, `tone` a class of app.css."""
+    """`text` is a message of the catalogue, `icon` a symbol of icons.svg, `tone` a class of base.css."""
 
     text: str
     icon: str

@@ -4,7 +4,9 @@
 (() => {
   const { $, $$, minutesAndSeconds, token } = window.cloudseat;
   const SPEEDS = [1, 1.25, 1.5, 2];
-  let player = null; // { root, audio, call }
+  const LONGEST_WAVEFORM_S = 1800; // decoded at 8 kHz, half an hour takes 58 MB
+  const BAR_PX = 3;
+  let player = null; // { root, audio, call, seconds, waveform }
 
   function open(button) {
     close();
@@ -13,7 +15,9 @@
     slot.append($("#player-template").content.cloneNode(true));
     const root = $("[data-player]", slot);
     const audio = $("audio", root);
-    player = { root, audio, call: button.dataset.play, seconds: Number(button.dataset.seconds) };
+    const seconds = Number(button.dataset.seconds);
+    const waveform = "waveform" in slot.dataset && seconds <= LONGEST_WAVEFORM_S ? addWaveform(root) : null;
+    player = { root, audio, call: button.dataset.play, seconds, waveform };
     $("[data-length]", root).textContent = minutesAndSeconds(player.seconds);
     drawGaps(root, JSON.parse(button.dataset.gaps));
     audio.addEventListener("timeupdate", show);
@@ -27,13 +31,14 @@
   }
 
   async function load() {
-    const { audio, call, root } = player;
+    const { audio, call, root, waveform } = player;
     $(".player-error", root).hidden = true;
     try {
       const answer = await fetch(`/calls/${encodeURIComponent(call)}/play`, { method: "POST", headers: { "X-CSRF-Token": token } });
       const body = await answer.json();
       if (!answer.ok) throw new Error(body.sentence);
       audio.src = body.url;
+      if (waveform) drawWaveform(waveform, body.url);
       await audio.play();
     } catch (error) {
       if (error.name !== "AbortError") fail(error);
@@ -57,6 +62,49 @@
     const next = SPEEDS[(SPEEDS.indexOf(player.audio.playbackRate) + 1) % SPEEDS.length];
     player.audio.playbackRate = next;
     event.currentTarget.textContent = `${next}×`;
+  }
+
+  // --- the waveform of the call page: loudness by time, in the colours of the page ---------------------------
+
+  function addWaveform(root) {
+    const canvas = document.createElement("canvas");
+    canvas.className = "waveform";
+    canvas.setAttribute("aria-hidden", "true");
+    root.prepend(canvas);
+    return canvas;
+  }
+
+  async function drawWaveform(canvas, url) {
+    try {
+      const encoded = await (await fetch(url)).arrayBuffer();
+      const sound = await new OfflineAudioContext(1, 1, 8000).decodeAudioData(encoded);
+      drawBars(canvas, loudness(sound.getChannelData(0), Math.floor(canvas.clientWidth / BAR_PX)));
+    } catch {
+      canvas.remove(); // the player works without its picture
+    }
+  }
+
+  function loudness(samples, bars) {
+    const size = Math.max(1, Math.floor(samples.length / bars));
+    return Array.from({ length: bars }, (_, bar) => {
+      let peak = 0;
+      for (let at = bar * size; at < Math.min((bar + 1) * size, samples.length); at += 4) peak = Math.max(peak, Math.abs(samples[at]));
+      return peak;
+    });
+  }
+
+  function drawBars(canvas, peaks) {
+    const scale = devicePixelRatio;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    [canvas.width, canvas.height] = [width * scale, height * scale];
+    const pen = canvas.getContext("2d");
+    pen.scale(scale, scale);
+    pen.fillStyle = getComputedStyle(canvas).color;
+    const loudest = Math.max(...peaks, 0.02);
+    peaks.forEach((peak, bar) => {
+      const tall = Math.max(1, (peak / loudest) * (height - 4));
+      pen.fillRect(bar * BAR_PX, (height - tall) / 2, BAR_PX - 1, tall);
+    });
   }
 
   const length = () => (Number.isFinite(player.audio.duration) ? player.audio.duration : player.seconds) || 1;
