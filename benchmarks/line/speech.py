@@ -11,23 +11,33 @@ WAV_HEADER_BYTES = 44
 ESPEAK_RATE_HZ = 22050
 
 TEXTS = {
-    "cmn": "您好天屿花园服务中心请问有什么可以帮您。我家厨房的水管漏水了水流到楼下去了。请您先关掉水表旁边的总阀。"
+    "cmn": "您好天屿花园服务中心请问有什么可以帮您。我家厨房的水管漏水了。请您先关掉水表旁边的总阀。"
     "电梯又停了七栋的电梯卡在五楼。我想问一下这个季度的物业费怎么交。楼上半夜一直在敲东西已经好几天了。"
     "好的我马上安排师傅二十分钟之内到您家。谢谢我在家等着再见。一二三四五六七八九十。",
-    "en": "Good morning, this is the service desk, how can I help you? The lift in building seven is stuck on the "
-    "fifth floor. Could you please tell me your room number and a telephone number where we can reach you? "
-    "The plumber will be there within twenty minutes. One, two, three, four, five, six, seven, eight, nine.",
-    "de": "Guten Morgen, hier ist der Kundendienst, was kann ich für Sie tun? Der Aufzug steckt im fünften Stock "
-    "fest. Bitte nennen Sie mir Ihre Zimmernummer und eine Telefonnummer für den Rückruf. Auf Wiederhören.",
-    "fr": "Bonjour, ici le service des résidents, que puis-je faire pour vous? L'ascenseur est bloqué au cinquième "
+    "en": "Good morning, this is the service desk, how can I help "
+    "you? The lift in building seven is stuck on the "
+    "fifth floor. Could you please tell me your room number "
+    "and a telephone number where we can reach you? "
+    "The plumber will be there within twenty minutes. One, "
+    "two, three, four, five, six, seven, eight, nine.",
+    "de": "Guten Morgen, hier ist der Kundendienst, was kann ich "
+    "für Sie tun? Der Aufzug steckt im fünften Stock "
+    "fest. Bitte nennen Sie mir Ihre Zimmernummer und eine "
+    "Telefonnummer für den Rückruf. Auf Wiederhören.",
+    "fr": "Bonjour, ici le service des résidents, que puis-je faire "
+    "pour vous? L'ascenseur est bloqué au cinquième "
     "étage. Pouvez-vous me donner votre numéro de téléphone? Le plombier arrive dans vingt minutes.",
-    "es": "Buenos días, le atiende el servicio de la comunidad, ¿en qué puedo ayudarle? El ascensor está parado en "
+    "es": "Buenos días, le atiende el servicio de la comunidad, "
+    "¿en qué puedo ayudarle? El ascensor está parado en "
     "la quinta planta. ¿Me puede dar su número de teléfono, por favor? El fontanero llegará enseguida.",
-    "ja": "おはようございます、サービスセンターです。エレベーターが五階で止まっています。お電話番号を教えてください。"
+    "ja": "おはようございます、サービスセンターです。エレベータ"
+    "ーが五階で止まっています。お電話番号を教えてください。"
     "二十分以内に修理の者が伺います。ありがとうございました。",
-    "ru": "Доброе утро, служба поддержки, чем могу помочь? Лифт остановился на пятом этаже. Назовите, пожалуйста, "
+    "ru": "Доброе утро, служба поддержки, чем могу помочь? Лифт "
+    "остановился на пятом этаже. Назовите, пожалуйста, "
     "номер вашей квартиры и телефон. Мастер будет через двадцать минут.",
-    "yue": "早晨呢度係服務中心有咩可以幫到你。七座部電梯停咗喺五樓。請問你電話幾多號。師傅二十分鐘之內到。多謝晒再見。",
+    "yue": "早晨呢度係服務中心有咩可以幫到你。七座部電梯停咗喺五"
+    "樓。請問你電話幾多號。師傅二十分鐘之內到。多謝晒再見。",
 }
 VOICES = (
     ("cmn+m1", "cmn"), ("cmn+f2", "cmn"), ("cmn+m7", "cmn"), ("cmn+f5", "cmn"), ("cmn+m3", "cmn"),

@@ -13,23 +13,29 @@ which all runtimes give the same bits (tests/ear/test_kernels.py):
 5. Hot values are leading arguments (viper gives registers to three locals, arguments first).
 """
 
+__all__ = ["micropython", "ptr8", "ptr16", "ptr32"]
 
-class ptr8:
-    """Marks an argument as a pointer to unsigned bytes."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any as ptr8
+    from typing import Any as ptr16
+    from typing import Any as ptr32
+else:
 
-    code = "B"
+    class ptr8:
+        """Marks an argument as a pointer to unsigned bytes."""
 
+        code = "B"
 
-class ptr16:
-    """Marks an argument as a pointer to unsigned 16-bit values, in the machine's byte order."""
+    class ptr16:
+        """Marks an argument as a pointer to unsigned 16-bit values, in the machine's byte order."""
 
-    code = "H"
+        code = "H"
 
+    class ptr32:
+        """Marks an argument as a pointer to unsigned 32-bit values, in the machine's byte order."""
 
-class ptr32:
-    """Marks an argument as a pointer to unsigned 32-bit values, in the machine's byte order."""
-
-    code = "I"
+        code = "I"
 
 
 def _viper(function):

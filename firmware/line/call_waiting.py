@@ -9,6 +9,10 @@ from array import array
 
 from firmware.dsp.tone_bank import holds_pair
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.line.caller_id import Fields
+
 CAS = (2130, 2750)
 ACKNOWLEDGEMENTS = "DA"
 SHORTEST_HOPS, LONGEST_HOPS = 7, 13  # 56-104 ms in whole hops of 8 ms
@@ -29,7 +33,7 @@ class CallWaiting:
 
     def step(
         self, sums: "array[int]", energies: "array[int]", tones: int, first: int, hop: int
-    ) -> "dict | None":
+    ) -> "Fields | None":
         """Take one hop; returns the fields of a call_waiting whose caller stayed unknown."""
         if holds_pair(sums, energies, tones, first, hop):
             self._lasted += 1
@@ -50,10 +54,10 @@ class CallWaiting:
             return True
         return False
 
-    def close(self, caller_id: dict) -> dict:
+    def close(self, caller_id: "Fields") -> "Fields":
         """The message came: fields of the call_waiting."""
         self._window = 0
-        fields = {}
+        fields: "Fields" = {}
         for name in ("number", "reason"):
             if name in caller_id:
                 fields[name] = caller_id[name]

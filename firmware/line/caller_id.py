@@ -1,5 +1,11 @@
 """Caller ID messages: from checked bytes to fields. Parsing only; receivers live beside this module."""
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Fields = dict[str, Any]
+
 SDMF = 0x04
 MDMF = 0x80
 
@@ -18,7 +24,7 @@ class MessageRejected(Exception):
         self.reason = reason
 
 
-def decode_caller_id_message(message: bytes) -> dict:
+def decode_caller_id_message(message: bytes) -> "Fields":
     """Decode one data message (SDMF 0x04 or MDMF 0x80) into fields of a `caller_id` event.
 
     Layout: type, length, body, checksum (two's complement of the sum, modulo 256).
@@ -44,7 +50,7 @@ def decode_caller_id_message(message: bytes) -> dict:
     return decode_body(message[0], message[2:-1])
 
 
-def decode_body(message_type: int, body: bytes) -> dict:
+def decode_body(message_type: int, body: bytes) -> "Fields":
     """Decode a body whose length and checksum hold; see `decode_caller_id_message`."""
     if message_type == SDMF:
         fields = _decode_sdmf(body)
@@ -57,15 +63,15 @@ def decode_body(message_type: int, body: bytes) -> dict:
     return fields
 
 
-def _decode_sdmf(body: bytes) -> dict:
-    fields = {"format": "fsk-sdmf"}
+def _decode_sdmf(body: bytes) -> "Fields":
+    fields: "Fields" = {"format": "fsk-sdmf"}
     _take_date(fields, body[:8])
     _take_number(fields, body[8:])
     return fields
 
 
-def _decode_mdmf(body: bytes) -> dict:
-    fields = {"format": "fsk-mdmf"}
+def _decode_mdmf(body: bytes) -> "Fields":
+    fields: "Fields" = {"format": "fsk-mdmf"}
     seen = 0
     at = 0
     while at < len(body):
@@ -86,7 +92,7 @@ def _decode_mdmf(body: bytes) -> dict:
     return fields
 
 
-def _take_date(fields: dict, data: bytes) -> None:
+def _take_date(fields: "Fields", data: bytes) -> None:
     if len(data) != 8 or not is_digits(data):
         raise MessageRejected("date")
     if data == NO_DATE:
@@ -97,7 +103,7 @@ def _take_date(fields: dict, data: bytes) -> None:
     fields["datetime"] = str(data, "ascii")
 
 
-def _take_number(fields: dict, data: bytes) -> None:
+def _take_number(fields: "Fields", data: bytes) -> None:
     if len(data) == 1 and data[0] in REASONS:
         fields["reason"] = REASONS[data[0]]
         return
@@ -106,19 +112,19 @@ def _take_number(fields: dict, data: bytes) -> None:
     fields["number"] = str(data, "ascii")
 
 
-def _take_reason(fields: dict, data: bytes) -> None:
+def _take_reason(fields: "Fields", data: bytes) -> None:
     if len(data) != 1 or data[0] not in REASONS:
         raise MessageRejected("number")
     fields["reason"] = REASONS[data[0]]
 
 
-def _take_name(fields: dict, data: bytes) -> None:
+def _take_name(fields: "Fields", data: bytes) -> None:
     if not 1 <= len(data) <= MAX_NAME or min(data) < 0x20:
         raise MessageRejected("name")
     fields["name"] = bytes(data)
 
 
-def is_digits(data: bytes) -> bool:
+def is_digits(data: "bytes | bytearray") -> bool:
     """True if every byte is an ASCII digit (and there is one)."""
     return len(data) > 0 and min(data) >= 0x30 and max(data) <= 0x39
 

@@ -4,6 +4,10 @@ from array import array
 
 from firmware.dsp.dtmf import DIGIT, FLOOR, HELD_POWER, NO_DIGIT, POWER, judge_dtmf
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.line.caller_id import Fields
+
 DIGITS = "123A456B789C*0#D"
 FREQS = (697, 770, 852, 941, 1209, 1336, 1477, 1633)
 HOP_MS = 8
@@ -110,11 +114,11 @@ class TrainReceiver:
     """Joins the keys heard on-hook into a caller ID: start code, digits, end code, one steady rhythm."""
 
     def __init__(self) -> None:
-        self._keys = []
-        self._onsets = []
+        self._keys: "list[str]" = []
+        self._onsets: "list[int]" = []
         self._silence = 0
 
-    def step(self, key: int, onset: int) -> "dict | None":
+    def step(self, key: int, onset: int) -> "Fields | None":
         """Take the key told in this hop (or NO_DIGIT) and when it went down; returns a caller ID's fields."""
         if key != NO_DIGIT:
             if len(self._keys) > MAX_DIGITS + 2:
@@ -135,7 +139,7 @@ class TrainReceiver:
         return fields
 
 
-def decode_train(keys: str, onsets: "list[int]") -> "dict | None":
+def decode_train(keys: str, onsets: "list[int]") -> "Fields | None":
     """Fields of the caller ID that a train of keys spells, None if it is none.
 
     onsets: hop in which each key went down. A train whose rhythm breaks has lost or won a key: it is

@@ -11,7 +11,15 @@ from firmware.line.dtmf import DIGITS, FREQS, LENIENT_REST, STRICT_REST, KeyDete
 from firmware.line.fsk_pair import FskPair
 from firmware.line.tones import PROGRESS_FREQS, ToneDetector
 
-NOTHING = ()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from firmware.line.caller_id import Fields
+
+    Heard = Sequence[tuple[str, Fields]]
+
+NOTHING: "Heard" = ()
 BLOCK_HOPS = 4
 TONES = FREQS + PROGRESS_FREQS + CAS
 TONE_COUNT = len(TONES)
@@ -57,7 +65,7 @@ class Ear:
         """A ring burst ended: what was received through it is no message."""
         self._fsk.forget()
 
-    def feed(self, samples: "array[int]", uptime_ms: int) -> "tuple | list":
+    def feed(self, samples: "array[int]", uptime_ms: int) -> "Heard":
         """Listen to one block of 256 samples at 8 kHz (full-scale sine = +3.14 dBm0).
 
         Returns the events heard as a list of (type, fields); nearly always the same empty tuple. Types:
@@ -86,7 +94,7 @@ class Ear:
                 heard = _add(heard, "call_waiting", self._waiting.close(fields))
         return heard
 
-    def _listen_to_hop(self, heard: "tuple | list", hop: int) -> "tuple | list":
+    def _listen_to_hop(self, heard: "Heard", hop: int) -> "Heard":
         sums, energies = self._bank.sums, self._energies
         key = self._keys.step(sums, energies, TONE_COUNT, hop)
         if not self._off_hook:
@@ -104,7 +112,7 @@ class Ear:
         return heard
 
 
-def _add(heard: "tuple | list", kind: str, fields: dict) -> list:
+def _add(heard: "Heard", kind: str, fields: "Fields") -> "Heard":
     events = list(heard)
     events.append((kind, fields))
     return events

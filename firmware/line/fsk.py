@@ -22,6 +22,10 @@ from firmware.dsp.tables import SINE
 from firmware.line.caller_id import MDMF, SDMF, MessageRejected, decode_caller_id_message
 from firmware.line.repair import Repairer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.line.caller_id import Fields
+
 STANDARDS = {"bell202": (1200, 2200), "v23": (1300, 2100)}  # mark, space; Hz
 
 SOFT = 4096  # bits kept, 3.4 s: 255 characters with six stuffing marks
@@ -113,7 +117,7 @@ class FskReceiver:
         """How well the signal fits this standard's frequencies: mean energy of the windows believed."""
         return self._work[8]
 
-    def feed(self, samples: "array[int]", n: int) -> "dict | None":
+    def feed(self, samples: "array[int]", n: int) -> "Fields | None":
         """Take one block (n <= 256); returns the fields of a caller ID when a message is complete."""
         self._at = fsk_bank(samples, SINE, self._ring, self._at, n, self._mark, self._space, self._sums)
         end = track_bits(self._ring, self._new_rows, self._tracker, self._at, self._space - self._mark)
@@ -174,7 +178,7 @@ class FskReceiver:
         candidate.count = 0
         self._active -= 1
 
-    def _collect(self, candidate: Candidate) -> "dict | None":
+    def _collect(self, candidate: Candidate) -> "Fields | None":
         """Take the characters that are complete; a candidate that cannot be a message ends."""
         soft = self._soft
         while not candidate.is_complete():
@@ -190,7 +194,7 @@ class FskReceiver:
             self._end(candidate)
         return fields
 
-    def _decode(self, candidate: Candidate) -> "dict | None":
+    def _decode(self, candidate: Candidate) -> "Fields | None":
         data = candidate.data[: candidate.count]
         try:
             fields = decode_caller_id_message(bytes(data))

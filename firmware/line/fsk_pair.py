@@ -5,6 +5,10 @@ from array import array
 from firmware.line.fsk import FskReceiver
 from firmware.line.repair import Repairer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.line.caller_id import Fields
+
 QUIET_BLOCKS = 16  # half a second after a message in which nothing else is told
 
 
@@ -23,7 +27,7 @@ class FskPair:
             receiver.forget()
         self._failed = False
 
-    def feed(self, samples: "array[int]", n: int) -> "dict | None":
+    def feed(self, samples: "array[int]", n: int) -> "Fields | None":
         """Take one block; returns the fields of a caller ID, or of a failed one once its carrier is gone.
 
         Two different numbers from one signal are `uncertain`, and none is told.

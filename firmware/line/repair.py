@@ -127,7 +127,7 @@ _LENGTHS = {
 }
 
 
-def _mend_structure(data: bytearray, strengths: "array[int]") -> tuple:
+def _mend_structure(data: bytearray, strengths: "array[int]") -> "tuple[bytearray | None, int]":
     """Change one or two of the weakest bits so that the parameters fit; (kinds, cost) or (None, 0)."""
     weak = _weakest(strengths, len(data))
     tries = [(price, bit, -1) for price, bit in weak]
@@ -157,7 +157,7 @@ def _mend_structure(data: bytearray, strengths: "array[int]") -> tuple:
     return found[3], found[0]
 
 
-def _weakest(strengths: "array[int]", count: int) -> list:
+def _weakest(strengths: "array[int]", count: int) -> "list[tuple[int, int]]":
     """(strength, bit number) of the weakest bits of bytes 1..count - 1, weakest first."""
     bits = [(strengths[bit], bit) for bit in range(8, count * 8)]
     bits.sort()
@@ -192,7 +192,9 @@ def _snap_digits(data: bytearray, strengths: "array[int]", kinds: bytearray) -> 
     return cost
 
 
-def _possible_changes(data: bytearray, strengths: "array[int]", kinds: bytearray) -> list:
+def _possible_changes(
+    data: bytearray, strengths: "array[int]", kinds: bytearray
+) -> "list[tuple[int, int, int, int, int]]":
     """The cheapest changes (cost, at, group, delta, bit), neighbours by group.
 
     Changes of bytes that give the structure are among them: they are never made, but they compete.

@@ -1,5 +1,9 @@
 """Call-progress tones: which tone stands on the line, and what its cadence says."""
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Cadence = tuple[str, int, int, int, int]
+
 # (name, tone, on ms, off ms, cycles): off 0 = it only has to last. Source: GB 3380, YD/T (TELEPHONY: China).
 CHINA = (
     ("dial", 450, 1600, 0, 1),
@@ -20,7 +24,7 @@ LONG_OFF_MS = 1200  # an off of 3 s and more is told after this, without waiting
 class ToneDetector:
     """Follows the tone of each hop; names a cadence once while it lasts."""
 
-    def __init__(self, profile: tuple = CHINA) -> None:
+    def __init__(self, profile: "tuple[Cadence, ...]" = CHINA) -> None:
         self._profile = profile
         self._tone = 0  # what stands now, after bridging
         self._pending = 0
@@ -32,7 +36,7 @@ class ToneDetector:
         self._last = ("", 0, 0, 0, 0)
         self._told = ""
 
-    def step(self, freq_hz: int) -> "tuple | None":
+    def step(self, freq_hz: int) -> "tuple[str, int] | None":
         """Take the tone of one hop (0 = none); returns (name, freq_hz) when a cadence is recognised."""
         self._hops += 1
         if freq_hz == self._tone:
@@ -46,7 +50,7 @@ class ToneDetector:
             return None
         return self._change(freq_hz)
 
-    def _change(self, freq_hz: int) -> "tuple | None":
+    def _change(self, freq_hz: int) -> "tuple[str, int] | None":
         lasted_ms = (self._hops - self._pending_hops) * HOP_MS
         was = self._tone
         self._tone = freq_hz
@@ -58,7 +62,7 @@ class ToneDetector:
             return None
         return self._end_of_pause(lasted_ms)
 
-    def _end_of_pause(self, off_ms: int) -> "tuple | None":
+    def _end_of_pause(self, off_ms: int) -> "tuple[str, int] | None":
         for entry in self._profile:
             name, tone, on, off, cycles = entry
             if off and off < 3000 and tone == self._on_tone and _near(self._on_ms, on) and _near(off_ms, off):
@@ -68,7 +72,7 @@ class ToneDetector:
         self._cycles = 0
         return None
 
-    def _check_lasting(self) -> "tuple | None":
+    def _check_lasting(self) -> "tuple[str, int] | None":
         lasted_ms = self._hops * HOP_MS
         if self._tone:
             for name, tone, on, off, _ in self._profile:
@@ -83,7 +87,7 @@ class ToneDetector:
             self._told = ""
         return None
 
-    def _tell(self, name: str, tone: int) -> "tuple | None":
+    def _tell(self, name: str, tone: int) -> "tuple[str, int] | None":
         if name == self._told:
             return None
         self._told = name

@@ -13,7 +13,7 @@ sys.path.insert(0, sys.argv[1])
 gc.collect()
 before = gc.mem_alloc()
 
-from firmware.line.ear import Ear
+from firmware.line.ear import Ear  # noqa: E402
 
 ear = Ear()
 gc.collect()

@@ -6,6 +6,7 @@ from firmware.line.caller_id import MessageRejected, decode_caller_id_message
 
 # Golden: DOMAIN's vector, computed by hand from GR-30-CORE 2.4; not by our encoder.
 GOLDEN = bytes([0x80, 0x16, 0x01, 0x08]) + b"03171656" + bytes([0x02, 0x0A]) + b"2156430144" + bytes([0xBA])
+GBK = b"\xd5\xc5\xc8\xfd"
 NUMBER = b"\x02\x0a2156430144"
 
 
@@ -30,11 +31,11 @@ def test_the_golden_message() -> None:
         (closed(0x80, b"\x01\x0803171656\x04\x01P"), {"reason": "withheld", "datetime": "03171656"}),
         (closed(0x80, b"\x04\x01O"), {"reason": "unavailable"}),
         (closed(0x80, b"\x02\x01P"), {"reason": "withheld"}),
-        (closed(0x80, NUMBER + b"\x07\x04\xd5\xc5\xc8\xfd"), {"number": "2156430144", "name": b"\xd5\xc5\xc8\xfd"}),
+        (closed(0x80, NUMBER + b"\x07\x04" + GBK), {"number": "2156430144", "name": GBK}),
         (closed(0x80, b"\x11\x01\x01" + NUMBER + b"\x08\x01P"), {"number": "2156430144"}),
         (closed(0x80, b"\x01\x0800000000" + NUMBER), {"number": "2156430144"}),
     ],
-    ids=["sdmf", "sdmf-withheld", "withheld", "unavailable", "p-as-number", "gbk-name", "unknown", "no-clock"],
+    ids=["sdmf", "sdmf-P", "withheld", "unavailable", "P-as-number", "gbk-name", "unknown", "no-clock"],
 )  # fmt: skip
 def test_what_is_well_formed(message: bytes, fields: dict[str, object]) -> None:
     decoded = decode_caller_id_message(message)
