@@ -50,7 +50,7 @@ class Child:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        with self.log.open("w", encoding="utf-8") as log, self.process.stdout as output:
+        with self.log.open("a", encoding="utf-8") as log, self.process.stdout as output:
             for line in output:
                 log.write(line)
                 log.flush()
@@ -136,6 +136,13 @@ class Children:
             tail = log.read_text(encoding="utf-8").splitlines()[-TAIL_LINES:]
             raise ChildFailed(name, f"ended with code {done.returncode}", log, tail)
         return done.stdout
+
+    def bury(self, child: Child) -> int:
+        """One that was killed on purpose: wait for its end and forget it; its exit status."""
+        status = child.process.wait()
+        child.stop()
+        self._children.remove(child)
+        return status
 
     def check(self) -> None:
         """Raise ChildFailed if one has ended."""

@@ -66,6 +66,7 @@ class StackSettings:
         clock: what agent and cloud get as CLOCK.
         broker: "mosquitto", "iotcore", or "" for the first of them that is there.
         cloud_env: more settings of the cloud (a PostgreSQL, a store).
+        agent_env: more settings of each agent (another way to the cloud).
     """
 
     folder: Path
@@ -73,6 +74,7 @@ class StackSettings:
     clock: str = "system"
     broker: str = ""
     cloud_env: Mapping[str, str] = field(default_factory=dict)
+    agent_env: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stack:
@@ -81,7 +83,7 @@ class Stack:
     def __init__(self, settings: StackSettings, children: Children) -> None:
         self._settings = settings
         self._children = children
-        self._mqtt_port = find_free_port()
+        self.mqtt_port = find_free_port()
         self.url = ""
         self.desks: list[DemoDesk] = []
         self.logins: list[Login] = []
@@ -97,21 +99,29 @@ class Stack:
         """The folder of stored recordings, where no other store is set."""
         return self._settings.folder / "cloud" / "recordings"
 
-    def start_broker(self) -> None:
+    def start_broker(self) -> Child:
         """Start Mosquitto with the cloud's own configuration, or `iotcore`."""
+        if self.broker == "mosquitto":
+            folder = self._settings.folder / "broker"
+            folder.mkdir(parents=True, exist_ok=True)
+            config = [program("cloudseat-cloud"), "mosquitto-config"]
+            options = ["--dir", str(folder), "--port", str(self.mqtt_port)]
+            self._run_once("mosquitto-config", [*config, *options])
+        return self.run_broker()
+
+    def run_broker(self) -> Child:
+        """Start it as it is configured, the first time or again; returns when it takes connections."""
         if self.broker == "iotcore":
-            argv = [sys.executable, "-m", "sim.demo.iotcore_broker", str(self._mqtt_port)]
-            self._children.start("broker", argv).await_line("broker.ready", READY_S)
-            return
+            argv = [sys.executable, "-m", "sim.demo.iotcore_broker", str(self.mqtt_port)]
+            child = self._children.start("broker", argv)
+            child.await_line("broker.ready", READY_S)
+            return child
         folder = self._settings.folder / "broker"
-        folder.mkdir(parents=True, exist_ok=True)
-        config = [program("cloudseat-cloud"), "mosquitto-config"]
-        options = ["--dir", str(folder), "--port", str(self._mqtt_port)]
-        self._run_once("mosquitto-config", [*config, *options])
         argv = [str(shutil.which("mosquitto")), "-c", str(folder / "mosquitto.conf")]
         child = self._children.start("broker", argv)
         (folder / "mosquitto.pid").write_text(f"{child.process.pid}\n")
-        await_listener(child, self._mqtt_port)
+        await_listener(child, self.mqtt_port)
+        return child
 
     def seed(self) -> None:
         """Desks, residents and log-ins of the demo; only in a folder that has none."""
@@ -147,7 +157,9 @@ class Stack:
             "CLOUDSEAT_AGENT_PORTS": ",".join(ports),
             "CLOUDSEAT_AGENT_DISK_RESERVE_MB": "64",
         }
-        return self._children.start(f"agent-{number}", [program("cloudseat-agent"), "run"], env)
+        return self._children.start(
+            f"agent-{number}", [program("cloudseat-agent"), "run"], env | dict(self._settings.agent_env)
+        )
 
     def login(self, role: str) -> Login:
         """The first seeded user of that role."""
@@ -166,7 +178,7 @@ class Stack:
             "CLOUDSEAT_CLOUD_PORT": str(self._settings.web_port),
             "CLOUDSEAT_CLOUD_DATA_DIR": str(folder / "cloud"),
             "CLOUDSEAT_CLOUD_MQTT_HOST": HOST,
-            "CLOUDSEAT_CLOUD_MQTT_PORT": str(self._mqtt_port),
+            "CLOUDSEAT_CLOUD_MQTT_PORT": str(self.mqtt_port),
             "CLOUDSEAT_CLOUD_DEMO": "true",
         }
         if self.broker == "mosquitto":
