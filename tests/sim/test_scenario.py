@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim.person import Step, parse_step
-from sim.scenario import ScenarioError, load_scenario, read_scenario
+from sim.scenario import ScenarioError, ScenarioRun, load_scenario, read_scenario
 
 
 def test_a_whole_file_is_read() -> None:
@@ -81,3 +81,12 @@ def test_steps() -> None:
     assert parse_step("  hang   up ") == Step("hang up")
     assert parse_step("dial 13800138000#") == Step("dial", word="13800138000#")
     assert parse_step("until tone busy") == Step("until", word="tone busy")
+
+
+def test_the_scenario_of_the_guide_plays() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "howto" / "line.md"
+    text = guide.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    play = ScenarioRun(read_scenario(text))
+    while not play.is_over:
+        play.line.step(8000)
+    assert [truth.outcome for truth in play.truths] == ["missed", "outbound_connected"]
