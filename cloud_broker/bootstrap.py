@@ -57,11 +57,16 @@ def build_cloud(settings: Settings) -> Cloud:
     """
     secret = load_secret(settings.data_dir)
     database = Database(settings.database)
-    database.check()
-    migrate(database)
-    if not settings.demo and count_demo_users(database):
-        raise DemoPasswords
-    return assemble(settings, build_clock(settings.clock), database, open_store(settings.recordings), secret)
+    try:
+        database.check()
+        migrate(database)
+        if not settings.demo and count_demo_users(database):
+            raise DemoPasswords
+        clock = build_clock(settings.clock)
+        return assemble(settings, clock, database, open_store(settings.recordings), secret)
+    except BaseException:
+        database.close()
+        raise
 
 
 def assemble(

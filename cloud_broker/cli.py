@@ -39,8 +39,7 @@ def serve(
     """
     with _clear_errors():
         settings = load_settings(host=host, port=port, data_dir=data_dir)
-        listener = open_socket(settings.host, settings.port)
-        with _open_cloud(settings) as cloud:
+        with open_socket(settings.host, settings.port) as listener, _open_cloud(settings) as cloud:
             cloud.enrolment.write_broker_passwords()
             connection, consumer = build_consumer(cloud)
             address = f"http://{settings.host}:{listener.getsockname()[1]}"
