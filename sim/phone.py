@@ -1,7 +1,7 @@
 """Telephone sets: the desk's, on the pair, and the other party's, behind the exchange."""
 
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 
 from sim.agenda import Agenda
 from sim.exchange import Exchange
@@ -10,7 +10,7 @@ from sim.line import Line, Source, hook_click
 from sim.signals.dtmf import DIALLED, Dtmf, acknowledgement, dtmf_train
 from sim.signals.levels import SAMPLES_PER_MS, Pcm, Signal, to_pcm
 from sim.signals.tones import CAS_MS, TONES, tone_period
-from sim.speech import conversation
+from sim.speech import KEPT_CONVERSATIONS, conversation
 
 BETWEEN_DIGITS_MS = 800
 FLASH_MS = 100
@@ -202,7 +202,7 @@ class RemotePhone:
         return len(signal) / SAMPLES_PER_MS
 
 
-@cache
+@lru_cache(KEPT_CONVERSATIONS)
 def _track(seed: int, path: Path | None) -> Pcm:
     """The desk's track as it is (`path` None), or the other party's as it arrives over `path`."""
     dialogue = conversation(seed)

@@ -19,6 +19,8 @@ from sim.signals.levels import SAMPLE_RATE_HZ, SAMPLES_PER_MS, Pcm, Signal, at_l
 NEAR_LEVEL_DBM0 = -16.0
 FAR_LEVEL_DBM0 = -20.0
 PAUSE_MS = (250.0, 700.0)
+KEPT_CONVERSATIONS = 16
+"""Half a megabyte each; a demo may run for days."""
 WAV_HEADER_BYTES = 44
 
 
@@ -85,7 +87,7 @@ class Conversation:
     far: Pcm
 
 
-@functools.cache
+@functools.lru_cache(KEPT_CONVERSATIONS)
 def conversation(seed: int) -> Conversation:
     """One dialogue, some twenty to forty seconds long; it may be repeated end to end."""
     rng = np.random.default_rng(seed)
