@@ -1,5 +1,6 @@
 """Compares what happened on the line with what the cloud shows, key by key: one row a call."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,10 @@ MAX_START_ERROR_MS = 3_000
 """A call is the cloud's if it began within this of the line's."""
 SILENCE = 0.02
 """A recording whose loudest sample is below this share of full scale has nobody talking on it."""
+TIMELINE = (
+    *("ring_burst", "caller_id", "digits_dialled"),
+    *("off_hook", "recording_started", "on_hook", "recording_stopped"),
+)
 _STATES = {"P": "withheld", "O": "unavailable", "": "none"}
 _FORMATS = {"mdmf": "fsk-mdmf", "sdmf": "fsk-sdmf", "dtmf": "dtmf", "none": None}
 
@@ -71,6 +76,7 @@ def expect(call: PlayedCall) -> Json:
         "recording_seconds": truth.off_hook_for_ms / 1000 if truth.off_hook_for_ms else None,
         "recording": "verified" if truth.off_hook_for_ms else "none",
         "recording_is_sound": True if truth.off_hook_for_ms else None,
+        "timeline": _expect_timeline(truth),
         "ticket": _expect_ticket(call.ticket),
         "was_streamed": True if call.planned.call.has_stream and inbound else None,
     }
@@ -78,11 +84,18 @@ def expect(call: PlayedCall) -> Json:
 
 def is_right(truth: Json, cloud: Json) -> bool:
     """Equal but for the duration, which may differ by 100 ms."""
-    exact = all(cloud[key] == value for key, value in truth.items() if key != "recording_seconds")
-    expected, shown = truth["recording_seconds"], cloud["recording_seconds"]
-    if expected is None or shown is None:
-        return exact and expected == shown
-    return exact and abs(expected - shown) <= MAX_DURATION_ERROR_S
+    return not find_differences(truth, cloud)
+
+
+def find_differences(truth: Json, cloud: Json) -> list[str]:
+    """The keys in which the cloud is wrong."""
+    return [key for key, value in truth.items() if not _is_same(key, value, cloud[key])]
+
+
+def _is_same(key: str, expected: Any, shown: Any) -> bool:
+    if key == "recording_seconds" and expected is not None and shown is not None:
+        return bool(abs(expected - shown) <= MAX_DURATION_ERROR_S)
+    return bool(expected == shown)
 
 
 def unix_ms(text: str) -> int:
@@ -98,6 +111,21 @@ def _take_nearest(shown: list[Json], started_ms: int) -> Json | None:
     nearest = min(near, key=lambda call: abs(unix_ms(call["started_at"]) - started_ms))
     shown.remove(nearest)
     return nearest
+
+
+def _expect_timeline(truth: CallTruth) -> dict[str, int]:
+    """How many of the box's main events a call has, of those that a call can have."""
+    lifted = truth.off_hook_ms is not None
+    counts = dict.fromkeys(TIMELINE, int(lifted))
+    counts["ring_burst"] = truth.ring_count
+    counts["caller_id"] = int(truth.caller_id != "none")
+    counts["digits_dialled"] = int(truth.direction == "out" and bool(truth.number))
+    return counts
+
+
+def _read_timeline(client: CloudClient, call: str) -> dict[str, int]:
+    told = Counter(entry["type"] for entry in client.call(call)["timeline"])
+    return {kind: told[kind] for kind in TIMELINE}
 
 
 def _expect_ticket(ticket: Json | None) -> Json | None:
@@ -120,6 +148,7 @@ def _read_cloud(client: CloudClient, call: PlayedCall, shown: Json) -> Json:
         "residents": [resident["name"] for resident in shown["residents"]],
         "ring_count": shown["ring_count"],
         "recording": recording["state"],
+        "timeline": _read_timeline(client, shown["id"]),
         "ticket": _read_ticket(client, shown),
         "was_streamed": call.was_streamed,
     } | (measured or {"recording_seconds": None, "recording_is_sound": None})

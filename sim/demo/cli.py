@@ -8,9 +8,8 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from sim.demo.check import find_differences
 from sim.demo.headless import HeadlessReport, run_headless
 from sim.demo.live import run_live
 from sim.demo.sabotage import Sabotage
@@ -76,25 +75,14 @@ def _play_headless(calls: int, sabotage: Sabotage | None, data_dir: Path | None)
 def _tell(found: HeadlessReport, report: Path | None) -> None:
     if report is not None:
         report.write_text(json.dumps(found.as_json(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "call", "number", "outcome", "recorded", "off-hook"):
-        table.add_column(heading)
     for call in found.calls:
         truth, cloud = call["truth"] or {}, call["cloud"] or {}
-        table.add_row(
-            "ok" if call["ok"] else "WRONG",
-            escape(call["name"]),
-            escape(_mask(cloud.get("number") or cloud.get("number_state", "-"))),
-            escape(str(cloud.get("outcome", "-"))),
-            _seconds(cloud.get("recording_seconds")),
-            _seconds(truth.get("recording_seconds")),
-        )
-    _out.print(table)
-    for call in found.calls:
-        for key in () if call["ok"] or not call["truth"] or not call["cloud"] else call["truth"]:
-            if call["truth"][key] != call["cloud"][key]:
-                truth, cloud = call["truth"][key], call["cloud"][key]
-                _out.print(f"{call['name']}: {key}: line {truth!r}, cloud {cloud!r}", markup=False)
+        verdict = "ok   " if call["ok"] else "WRONG"
+        number = _mask(cloud.get("number") or cloud.get("number_state", "-"))
+        outcome, seconds = cloud.get("outcome", "-"), _seconds(cloud.get("recording_seconds"))
+        _out.print(f"{verdict} {call['name']:<34} {number:<13} {outcome:<19} {seconds}", markup=False)
+        for key in find_differences(truth, cloud) if cloud else ():
+            _out.print(f"      {key}: line {truth.get(key)!r}, cloud {cloud.get(key)!r}", markup=False)
     speed = found.line_seconds / found.wall_seconds
     _out.print(
         f"{found.line_seconds:.0f} s of line in {found.wall_seconds:.1f} s ({speed:.0f} times as fast)"
@@ -106,7 +94,7 @@ def _mask(number: str) -> str:
 
 
 def _seconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds:.3f} s"
+    return "-" if seconds is None else f"{seconds:6.3f} s"
 
 
 def _stop(number: int, _frame: object) -> NoReturn:

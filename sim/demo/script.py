@@ -1,6 +1,6 @@
 """The calls of the demo, as data: who calls how, what the desk does, and what a person makes of it.
 
-Tables are those of a scenario's `[[call]]` (see `sim.scenario`). The eight here are the headless script; longer
+Tables are those of a scenario's `[[call]]` (see `sim.scenario`). The eight are the headless script; longer
 runs repeat them with other residents.
 """
 
