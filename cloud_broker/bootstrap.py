@@ -96,13 +96,14 @@ def assemble(
     )
 
 
-def build_consumer(cloud: Cloud) -> tuple[Connection, Consumer]:
-    """The connection to the broker and the thread that works through it; neither is started."""
-    connection = Connection(build_broker(cloud.settings, cloud.secret))
-    consumer = Consumer(
-        connection, cloud.database, cloud.clock, lambda pop: describe_pop(cloud.database, pop)
-    )
-    return connection, consumer
+def build_connection(cloud: Cloud) -> Connection:
+    """The way to the broker; the consumer's thread connects it."""
+    return Connection(build_broker(cloud.settings, cloud.secret))
+
+
+def build_consumer(cloud: Cloud, connection: Connection) -> Consumer:
+    """The thread that works through what the broker has; not started."""
+    return Consumer(connection, cloud.database, cloud.clock, lambda pop: describe_pop(cloud.database, pop))
 
 
 def build_broker(settings: Settings, secret: bytes) -> Broker:

@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from cloud_broker.adapters.mosquitto import write_config
-from cloud_broker.bootstrap import Cloud, build_cloud, build_consumer
+from cloud_broker.bootstrap import Cloud, build_cloud, build_connection, build_consumer
 from cloud_broker.demo import seed_demo
 from cloud_broker.domain.views import NotFound
 from cloud_broker.errors import CloudError, SettingsRefused
@@ -41,20 +41,18 @@ def serve(
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         with open_socket(settings.host, settings.port) as listener, _open_cloud(settings) as cloud:
             cloud.enrolment.write_broker_passwords()
-            connection, consumer = build_consumer(cloud)
+            consumer = build_consumer(cloud, build_connection(cloud))
             address = f"http://{settings.host}:{listener.getsockname()[1]}"
             server = Server(
                 build_app(cloud, pages=not api_only),
                 on_ready=lambda: print(f"cloud.ready url={address}", flush=True),
                 on_stop=cloud.hub.end_streams,
             )
-            connection.start()
             consumer.start()
             try:
                 server.run(sockets=[listener])
             finally:
                 consumer.close()
-                connection.close()
 
 
 @app.command()

@@ -52,7 +52,7 @@ class Consumer:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            batch = self._connection.take_batch(IDLE_S)
+            batch = self._connection.receive(IDLE_S)
             while not self._closing.is_set():
                 try:
                     self._handle(batch)
@@ -60,6 +60,7 @@ class Consumer:
                 except DBAPIError as error:
                     log.error("consumer.database_refused", error=str(error.orig), retry_in_s=RETRY_S)
                     self._closing.wait(RETRY_S)
+        self._connection.close()
 
     def _handle(self, batch: Sequence[Incoming]) -> None:
         events = []
@@ -73,8 +74,7 @@ class Consumer:
         if events:
             result = ingest(self._database, self._clock, [Message(e.topic, e.payload) for e in events])
             answer(self._connection, result, self._describe_pop)
-        for incoming in batch:
-            incoming.acknowledge()
+        self._connection.acknowledge(batch)
         self._sweep()
 
     def _sweep(self) -> None:
