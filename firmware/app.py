@@ -14,6 +14,8 @@ import gc
 import random
 import select
 
+from micropython import const
+
 from firmware.board import storage
 from firmware.board.clock import MASK, since_ms
 from firmware.board.device import Device
@@ -24,22 +26,24 @@ from firmware.identity import next_boot
 from firmware.journal import Journal
 from firmware.line import facts
 from firmware.line.sensor import LoopSensor
-from firmware.line.state import ON_HOOK, STARTING, LineState
+from firmware.line.state import STARTING, LineState
 from firmware.overrun import OverrunWatch
 from firmware.recorder import Recorder
 from firmware.uplink import Uplink
 from firmware.version import VERSION
 from protocol.messages import encode_board_hello
 
-POLL_MS = 20
-MAX_UPTIME_MS = 40 * 24 * 3600 * 1000
-"""The box starts again, on-hook and idle, before its uptime reaches 32 bits (49.7 days)."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.line.ear import Ear
+
+_POLL_MS = const(20)
 
 
 class App:
     """Wires the stages and steps them."""
 
-    def __init__(self, device, audio_ring, ear):
+    def __init__(self, device: Device, audio_ring: bytearray, ear: "Ear") -> None:
         self.device = device
         self.faults = 0
         self._told_fault = ""
@@ -66,16 +70,16 @@ class App:
         )
         self._overrun = OverrunWatch()
         self._waited_at = clock.read()
-        self._stages = (self._listen, self._feel, self._act, self._report)
+        self._stages = (self._listen, self._feel, self._act, self._keep, self._report)
 
-    def run(self):
+    def run(self) -> None:
         """The loop; returns never."""
         while True:
             self.step()
 
-    def step(self):
+    def step(self) -> None:
         """Wait for audio or 20 ms, then run every stage once."""
-        for _ in self._poller.ipoll(POLL_MS):
+        for _ in self._poller.ipoll(_POLL_MS):
             pass
         all_ran = True
         for stage in self._stages:
@@ -89,7 +93,7 @@ class App:
 
     # -- stages
 
-    def _listen(self):
+    def _listen(self) -> None:
         """Audio: overrun, recorder, ear."""
         device = self.device
         complete = device.audio_read()
@@ -107,7 +111,7 @@ class App:
             self.dialer.handle_heard(kind, fields)
         self._waited_at = device.clock.read()
 
-    def _feel(self):
+    def _feel(self) -> None:
         """The pair: each reading through the loop sensor into the line's state."""
         readings, sensor = self.device.readings, self.sensor
         while readings.take():
@@ -116,7 +120,7 @@ class App:
                 self._handle_fact(fact)
         self.state.tick(self.device.clock.read())
 
-    def _handle_fact(self, fact):
+    def _handle_fact(self, fact: int) -> None:
         sensor = self.sensor
         if self.state.state == STARTING:
             self._tell_boot(fact == facts.FOUND_OFF_HOOK)
@@ -124,23 +128,26 @@ class App:
         self.dialer.handle_fact(fact)
         self.state.handle_fact(fact, sensor.at, sensor.loop_mv, sensor.digit)
 
-    def _act(self):
+    def _act(self) -> None:
         """What the box does to the line."""
         self.dialer.step(self.device.clock.read())
 
-    def _report(self):
+    def _keep(self) -> None:
+        """Flash: written while on-hook and ringing, never while recording."""
+        if not self.recorder.is_recording and self.journal.wants_flush:
+            self.journal.flush()
+
+    def _report(self) -> None:
         """The desk PC."""
         clock = self.device.clock
         now = clock.read()
         self.uplink.step(now, clock)
-        if self.commands.wants_reset or (
-            self.state.state == ON_HOOK and clock.wraps and clock.uptime_ms(now) > MAX_UPTIME_MS
-        ):
+        if self.commands.wants_reset:
             self.device.reset()
 
     # -- telling
 
-    def _tell_boot(self, off_hook):
+    def _tell_boot(self, off_hook: bool) -> None:
         fields = {
             "reason": self.device.boot_reason,
             "firmware": VERSION,
@@ -149,14 +156,14 @@ class App:
         }
         self.journal.append(self.sensor.at, "boot", fields)
 
-    def _tell_fault(self, error):
+    def _tell_fault(self, error: Exception) -> None:
         self.faults = (self.faults + 1) & MASK
         reason = type(error).__name__
         if reason != self._told_fault:
             self._told_fault = reason
             self.journal.append(self.device.clock.read(), "fault", {"part": "loop", "reason": reason})
 
-    def read_health(self):
+    def read_health(self) -> "dict[str, int]":
         """The numbers of a health message."""
         link = self.uplink.link
         return {
@@ -164,6 +171,7 @@ class App:
             "free_heap": gc.mem_free(),
             "gap_samples": self.recorder.lost,
             "journal": self.journal.unacknowledged,
+            "journal_backlog": self.journal.backlog_segments,
             "journal_lost": self.journal.lost,
             "line_mv": self.sensor.loop_mv,
             "readings_dropped": self.device.readings.dropped,
@@ -171,7 +179,7 @@ class App:
         }
 
 
-def main(audio_ring, ear):
+def main(audio_ring: bytearray, ear: "Ear") -> None:
     """Start the box on a ring of RING_SIZE bytes for audio, and an ear; returns never."""
     storage.prepare()
     App(Device(), audio_ring, ear).run()

@@ -2,15 +2,21 @@
 
 from firmware.line.state import ON_HOOK
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firmware.app import App
+
 
 class Commands:
     """Carries out commands. Attribute `wants_reset`: a reboot was asked for and its reply is queued."""
 
-    def __init__(self, app):
+    def __init__(self, app: "App") -> None:
         self.wants_reset = False
         self._app = app
 
-    def handle(self, command_id, name, arguments):
+    def handle(self, command_id: str, name: str, arguments: "dict[str, Any]") -> None:
         """Check and carry out one command."""
         names, action = _COMMANDS.get(name, ((), None))
         if action is None:
@@ -23,7 +29,7 @@ class Commands:
         result, reason = action(self, *values)
         self._app.uplink.reply(command_id, result, reason)
 
-    def _configure(self, key, value):
+    def _configure(self, key: str, value: str) -> "tuple[str, str]":
         config = self._app.config
         if self._app.state.state != ON_HOOK:
             return "refused", "line_in_use"
@@ -35,7 +41,7 @@ class Commands:
             return "failed", "flash"
         return "done", ""
 
-    def _reboot(self):
+    def _reboot(self) -> "tuple[str, str]":
         if self._app.state.state != ON_HOOK:
             return "refused", "line_in_use"
         self.wants_reset = True

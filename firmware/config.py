@@ -18,13 +18,13 @@ SETTINGS = {
 class Config:
     """The settings in force; `values[key]` is an integer inside its range."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.values = {key: row[0] for key, row in SETTINGS.items()}
         for line in (storage.read(_FILE) or b"").split(b"\n"):
             key, _, value = line.decode().partition("=")
             self.change(key, value)
 
-    def change(self, key, value):
+    def change(self, key: str, value: str) -> bool:
         """Change one setting in RAM; False when the key is unknown or the value is out of range."""
         row = SETTINGS.get(key)
         if row is None or not value.isdigit() or not row[1] <= int(value) <= row[2]:
@@ -32,7 +32,7 @@ class Config:
         self.values[key] = int(value)
         return True
 
-    def store(self):
+    def store(self) -> None:
         """Write what differs from the defaults to flash.
 
         Raises:

@@ -15,7 +15,7 @@ _FILE = "boot_id"
 _LAYOUT = ">III"
 
 
-def next_boot():
+def next_boot() -> str:
     """The id of this boot; advances the stored counter.
 
     Raises:
@@ -28,7 +28,7 @@ def next_boot():
     return build_boot(life, count)
 
 
-def _stored():
+def _stored() -> "tuple[int, int]":
     data = storage.read(_FILE)
     if data is not None and len(data) == 12:
         life, count, crc = struct.unpack(_LAYOUT, data)

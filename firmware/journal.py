@@ -3,48 +3,73 @@
 Rules:
     1. An event gets the next seq of this boot and is never changed.
     2. It leaves the journal only by `acknowledge` (the spool has it), never because it was sent.
-    3. It is bounded. When it is full the oldest goes, and events_lost says which, before anything newer is sent.
+    3. It stands in RAM first; `flush`, called while no recording runs, copies what is new to flash.
+    4. Events of this boot in RAM are handed out first, in order: they make the screen pop. Then the backlog from
+       flash, oldest segment first: earlier boots, and what RAM had no room for.
+    5. It is bounded. What is dropped unacknowledged is told by events_lost, oldest first.
 """
 
+from micropython import const
+
+from firmware.backlog import Backlog
+from firmware.flash_log import MAX_SEGMENTS, FlashLog, build_note
 from protocol.errors import MessageError
 from protocol.messages import encode_message
 
-CAPACITY = 192
-FIRST_SEQ = 1
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_RAM_EVENTS = const(64)
+_FIRST_SEQ = const(1)
 
 
 class Journal:
-    """The journal of this boot, in RAM.
+    """The journal of one box.
 
     Args:
         boot: text `life-count`. uptime_ms: maps a tick to the uptime that events carry.
 
     Attributes:
         next_seq: what the next event will be called. lost: events dropped since boot.
+        flash_errors: appends that failed.
     """
 
-    def __init__(self, boot, uptime_ms):
+    def __init__(self, boot: str, uptime_ms: "Callable[[int], int]") -> None:
         self.boot = boot
-        self.next_seq = FIRST_SEQ
+        self.next_seq = _FIRST_SEQ
         self.lost = 0
+        self.flash_errors = 0
         self._uptime_ms = uptime_ms
-        self._events = []  # (seq, encoded message), ascending
+        self._last_tick = 0
+        self._events: "list[tuple[int, bytes]]" = []  # in RAM: (seq, message), ascending
         self._next_out = 0  # index of the first one not handed out in this session
+        self._flushed_seq = 0  # all up to this one are on flash
+        self._acked_seq = 0  # all in RAM up to this one were acknowledged
+        self._noted_seq = 0  # what flash knows of it
         self._lost_first = 0
         self._lost_last = 0
-        self._last_tick = 0
+        self._own: "list[tuple[int, int]]" = []  # segments of the events in RAM: (segment, last seq)
+        self._log = FlashLog(boot)
+        self._backlog = Backlog(self._log)
 
     @property
-    def unsent(self):
-        """Events that wait to be handed out."""
-        return len(self._events) - self._next_out
+    def unsent(self) -> int:
+        """Events in RAM that wait to be handed out, and one more when the backlog has some."""
+        return len(self._events) - self._next_out + (1 if self._backlog.can_hand_out else 0)
 
     @property
-    def unacknowledged(self):
-        """Events that the spool does not have yet."""
+    def unacknowledged(self) -> int:
+        """Events in RAM that the spool does not have yet."""
         return len(self._events)
 
-    def append(self, tick, kind, fields):
+    @property
+    def backlog_segments(self) -> int:
+        """Segments in flash that hold events to be sent."""
+        return self._backlog.segments_left
+
+    def append(self, tick: int, kind: str, fields: "dict[str, Any]") -> None:
         """State one event."""
         seq = self.next_seq
         self.next_seq = seq + 1
@@ -55,55 +80,116 @@ class Journal:
         except MessageError:  # too long for a frame: only the name of a caller ID can be
             fields.pop("name", None)
             message = encode_message("event", seq, uptime_ms, kind, fields)
-        if len(self._events) >= CAPACITY:
-            self._drop_oldest()
         self._events.append((seq, message))
+        if len(self._events) > _RAM_EVENTS:
+            self._make_room()
 
-    def next_event(self):
+    def next_event(self) -> "bytes | None":
         """The next event to send in this session as an encoded message, or None."""
-        if self._lost_first:
-            self._tell_lost()
-        if self._next_out >= len(self._events):
-            return None
-        message = self._events[self._next_out][1]
-        self._next_out += 1
-        return message
+        self._tell_ram_lost()
+        if self._next_out < len(self._events):
+            message = self._events[self._next_out][1]
+            self._next_out += 1
+            return message
+        return self._backlog.next_event()
 
-    def rewind(self):
+    def rewind(self) -> None:
         """A new session: everything unacknowledged is handed out again."""
         self._next_out = 0
+        self._backlog.rewind()
 
-    def acknowledge(self, boot, ranges):
+    def acknowledge(self, boot: str, ranges: "list[list[int]]") -> None:
         """The spool has the events `ranges` ([first, last], both included) of `boot`."""
+        self._backlog.acknowledge(boot, ranges)
         if boot != self.boot:
             return
-        sent = [event for event in self._events[: self._next_out] if not _is_within(event[0], ranges)]
-        waiting = [event for event in self._events[self._next_out :] if not _is_within(event[0], ranges)]
+        sent = [event for event in self._events[: self._next_out] if not is_within(event[0], ranges)]
+        waiting = [event for event in self._events[self._next_out :] if not is_within(event[0], ranges)]
         self._next_out = len(sent)
         self._events = sent + waiting
+        self._acked_seq = self._events[0][0] - 1 if self._events else self.next_seq - 1
 
-    def _drop_oldest(self):
-        seq, _ = self._events.pop(0)
-        self._next_out = max(0, self._next_out - 1)
-        self.lost += 1
-        self._lost_first = self._lost_first or seq
-        self._lost_last = seq
+    @property
+    def wants_flush(self) -> bool:
+        """True when `flush` has something to do."""
+        newest = self._events[-1][0] if self._events else 0
+        if newest > self._flushed_seq or self._backlog.done:
+            return True
+        return len(self._own) > 1 and self._own[0][1] <= self._acked_seq
 
-    def _tell_lost(self):
-        fields = {
-            "lost_boot": self.boot,
-            "first": self._lost_first,
-            "last": self._lost_last,
-            "reason": "journal_full",
-        }
-        self._lost_first = 0
+    def flush(self) -> None:
+        """Copy new events to flash, delete what nobody needs any more. Takes up to a flash erase or two."""
+        self._tell_ram_lost()
+        fresh = [message for seq, message in self._events if seq > self._flushed_seq]
+        if fresh:
+            try:
+                self._write(fresh)
+            except OSError:  # full or broken: they stay in RAM; the oldest segment makes room
+                self.flash_errors += 1
+                self._drop_oldest()
+                return
+        if self._backlog.done:
+            self._log.drop(self._backlog.done.pop(0))
+        elif len(self._own) > 1 and self._own[0][1] <= self._acked_seq:
+            self._log.drop(self._own.pop(0)[0])
+        elif len(self._log.segments) > MAX_SEGMENTS:
+            self._drop_oldest()
+
+    def _write(self, messages: "list[bytes]") -> None:
+        notes = [build_note(self._acked_seq)] if self._acked_seq > self._noted_seq else []
+        self._log.append(messages + notes)
+        self._flushed_seq = self._events[-1][0]
+        self._noted_seq = self._acked_seq
+        if self._own and self._own[-1][0] == self._log.newest:
+            self._own.pop()
+        self._own.append((self._log.newest, self._flushed_seq))
+
+    def _make_room(self) -> None:
+        """RAM is full: what is on flash goes over to the backlog, else the oldest event is lost."""
+        kept = [event for event in self._events if event[0] > self._flushed_seq]
+        moved = len(self._events) - len(kept)
+        if moved:
+            self._backlog.take_over([segment for segment, _ in self._own])
+            self._own = []
+            self._log.begin_new()
+        else:
+            lost, _ = kept.pop(0)
+            moved = 1
+            self._lost_first = self._lost_first or lost
+            self._lost_last = lost
+        self._next_out = max(0, self._next_out - moved)
+        self._events = kept
+
+    def _drop_oldest(self) -> None:
+        """Flash is full: the oldest segment goes, and what only it held is told as lost."""
+        if not self._log.segments:
+            return
+        segment = self._log.segments[0]
+        if self._backlog.forget(segment):
+            boot, first, last = self._log.read_range(segment)
+            if last:
+                self._tell_lost(boot, first, last, "journal_full")
+        if self._own and self._own[0][0] == segment:
+            self._own.pop(0)
+            self._flushed_seq = 0  # what RAM still holds of it must be written again
+        self._log.drop(segment)
+
+    def _tell_ram_lost(self) -> None:
+        if self._lost_first:
+            first, self._lost_first = self._lost_first, 0
+            self._tell_lost(self.boot, first, self._lost_last, "ram_full")
+
+    def _tell_lost(self, boot: str, first: int, last: int, reason: str) -> None:
+        self.lost += last - first + 1
+        fields = {"lost_boot": boot, "first": first, "last": last, "reason": reason}
         seq = self.next_seq
         self.next_seq = seq + 1
-        message = encode_message("event", seq, self._uptime_ms(self._last_tick), "events_lost", fields)
-        self._events.append((seq, message))
+        uptime_ms = self._uptime_ms(self._last_tick)
+        self._events.append((seq, encode_message("event", seq, uptime_ms, "events_lost", fields)))
 
 
-def _is_within(seq, ranges):
+def is_within(seq: int, ranges: "list[list[int]]") -> bool:
+    """True when one of the ranges [first, last] holds `seq`."""
     for first, last in ranges:
         if first <= seq <= last:
             return True

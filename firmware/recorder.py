@@ -11,18 +11,26 @@ Rules:
        from the oldest sample that may still have been under way.
 """
 
+from micropython import const
+
 from firmware.board.clock import since_ms
 from firmware.dsp.alaw import encode_alaw
 from protocol.const import BLOCK_SAMPLES, MAX_AUDIO_BYTES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+
+    from firmware.journal import Journal
 
 RING_SIZE = 65536
 """8.19 s; a power of two."""
 _RING_MASK = RING_SIZE - 1
 _PLACE_MASK = 0x1FFFFFFF
 _SAMPLES_PER_MS = 8
-MAX_SAMPLES = 6 * 3600 * 8000
+_MAX_SAMPLES = const(6 * 3600 * 8000)
 """A handset off-hook for longer is no call; the recording ends, the call goes on."""
-MAX_OPEN = 4
+_MAX_OPEN = const(4)
 SILENCE = b"\xd5" * BLOCK_SAMPLES
 
 
@@ -34,7 +42,7 @@ class Recording:
         gap_first, gap_count: overwritten and not yet told.
     """
 
-    def __init__(self, call, place):
+    def __init__(self, call: int, place: int) -> None:
         self.call = call
         self.place = place
         self.sent = 0
@@ -53,7 +61,7 @@ class Recorder:
         is_recording: a recording runs. lost: samples that became gaps, since boot.
     """
 
-    def __init__(self, journal, ring):
+    def __init__(self, journal: "Journal", ring: bytearray) -> None:
         self.is_recording = False
         self.lost = 0
         self._journal = journal
@@ -66,12 +74,12 @@ class Recorder:
 
     # -- what comes in
 
-    def feed(self, samples, tick):
+    def feed(self, samples: "array[int]", tick: int) -> None:
         """Take one block of 256 samples whose last was heard at `tick`."""
         encode_alaw(samples, self._codes, BLOCK_SAMPLES)
         self._write(self._codes, tick)
 
-    def lose(self, samples, tick):
+    def lose(self, samples: int, tick: int) -> None:
         """`samples` samples were never heard (an overrun ended at `tick`); a multiple of 8."""
         if self.is_recording:
             current = self._open[-1]
@@ -85,41 +93,41 @@ class Recorder:
         if rest:
             self._write(SILENCE[:rest], tick)
 
-    def start(self, call, tick):
+    def start(self, call: int, tick: int) -> None:
         """Begin the recording of `call` with the sample heard at `tick`, at most 8 s ago."""
-        if len(self._open) >= MAX_OPEN:
+        if len(self._open) >= _MAX_OPEN:
             self._drop(self._open.pop(0))
         self._open.append(Recording(call, self._place_at(tick)))
         self.is_recording = True
         self._held = None
 
-    def stop(self, tick):
+    def stop(self, tick: int) -> "int | None":
         """End it before the sample heard at `tick`; samples it counts, None when none was running."""
         if not self.is_recording:
             return None
         current = self._open[-1]
         length = (self._place_at(tick) - current.place) & _PLACE_MASK
-        current.length = max(0, min(length, MAX_SAMPLES)) if length < _PLACE_MASK >> 1 else 0
+        current.length = max(0, min(length, _MAX_SAMPLES)) if length < _PLACE_MASK >> 1 else 0
         self.is_recording = False
         self._held = None
         return current.length
 
-    def hold(self, tick):
+    def hold(self, tick: int) -> None:
         """Hand nothing out from `tick` on."""
         self._held = self._place_at(tick)
 
-    def release(self):
+    def release(self) -> None:
         """Undo `hold`."""
         self._held = None
 
     # -- what goes out
 
     @property
-    def is_idle(self):
+    def is_idle(self) -> bool:
         """True when nothing waits to be sent or acknowledged."""
         return not self._open
 
-    def next_audio(self):
+    def next_audio(self) -> "tuple[int, int, bytes] | None":
         """(call, first sample, A-law bytes) of the next payload, or None."""
         for recording in self._open:
             self._skip_overwritten(recording)
@@ -133,7 +141,7 @@ class Recorder:
             return recording.call, first, self._read(recording.place + first, size)
         return None
 
-    def acknowledged(self):
+    def acknowledged(self) -> None:
         """Everything handed out has arrived: ended recordings that are out leave the table."""
         kept = []
         for recording in self._open:
@@ -143,14 +151,14 @@ class Recorder:
                 self._flush_gap(recording)
         self._open = kept
 
-    def rewind(self, window):
+    def rewind(self, window: int) -> None:
         """A session was lost with at most `window` payloads under way: hand those samples out again."""
         for recording in self._open:
             recording.sent = max(0, recording.sent - window * MAX_AUDIO_BYTES)
 
     # -- inside
 
-    def _write(self, codes, tick):
+    def _write(self, codes: "bytes | bytearray", tick: int) -> None:
         size = len(codes)
         start = self._place & _RING_MASK
         if start + size <= RING_SIZE:
@@ -162,18 +170,18 @@ class Recorder:
         self._place = (self._place + size) & _PLACE_MASK
         self._tick = tick
 
-    def _place_at(self, tick):
+    def _place_at(self, tick: int) -> int:
         behind = min(since_ms(self._tick, tick) * _SAMPLES_PER_MS, RING_SIZE)
         return (self._place - behind) & _PLACE_MASK
 
-    def _count(self, recording):
+    def _count(self, recording: Recording) -> int:
         """Samples of the recording that exist and are not held."""
         if recording.length is not None:
             return recording.length
         end = self._place if self._held is None else self._held
-        return min((end - recording.place) & _PLACE_MASK, MAX_SAMPLES)
+        return min((end - recording.place) & _PLACE_MASK, _MAX_SAMPLES)
 
-    def _skip_overwritten(self, recording):
+    def _skip_overwritten(self, recording: Recording) -> None:
         behind = (self._place - recording.place - recording.sent) & _PLACE_MASK
         overwritten = behind - RING_SIZE
         if overwritten <= 0:
@@ -186,12 +194,12 @@ class Recorder:
         recording.gap_count += overwritten
         recording.sent += overwritten
 
-    def _flush_gap(self, recording):
+    def _flush_gap(self, recording: Recording) -> None:
         if recording.gap_count:
             self._tell_gap(recording.call, recording.gap_first, recording.gap_count, "host_away")
             recording.gap_count = 0
 
-    def _drop(self, recording):
+    def _drop(self, recording: Recording) -> None:
         """The table is full: what is left of the oldest recording becomes its last gap."""
         left = self._count(recording) - recording.sent
         if left > 0:
@@ -200,12 +208,12 @@ class Recorder:
             recording.gap_count += left
         self._flush_gap(recording)
 
-    def _tell_gap(self, call, first, samples, reason):
+    def _tell_gap(self, call: int, first: int, samples: int, reason: str) -> None:
         self.lost += samples
         fields = {"call": call, "first_sample": first, "samples": samples, "reason": reason}
         self._journal.append(self._tick, "audio_gap", fields)
 
-    def _read(self, place, size):
+    def _read(self, place: int, size: int) -> bytes:
         start = place & _RING_MASK
         if start + size <= RING_SIZE:
             return bytes(self._ring[start : start + size])

@@ -5,10 +5,12 @@ A block in which nothing arrived, nothing is due and nothing waits costs a compa
 
 import gc
 
+from micropython import const
+
 from firmware.board.clock import since_ms
 from protocol.errors import MessageError, ProtocolError
 from protocol.framing import AUDIO, CONTROL
-from protocol.link import CLOSED, OPENED, LinkEnd
+from protocol.link import AUDIO_WINDOW, CLOSED, CONTROL_WINDOW, OPENED, LinkEnd
 from protocol.messages import (
     decode_host_hello,
     decode_message,
@@ -16,11 +18,23 @@ from protocol.messages import (
     encode_message,
 )
 
-HEALTH_MS = 10_000
-WRITE_BYTES = 2944
-"""What the UART carries in one block of 32 ms at 921,600 baud."""
-MAX_REPLIES = 16
-_REPLY_ROOM = 2
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from firmware.board.clock import Clock
+    from firmware.board.link_port import Port
+    from firmware.journal import Journal
+    from firmware.recorder import Recorder
+
+_HEALTH_MS = const(10_000)
+_WRITE_BYTES = const(1472)
+"""Half of what the UART carries in one block of 32 ms at 921,600 baud; five times what audio needs."""
+_MAX_REPLIES = const(8)
+_AUDIO_FRAMES = const(10)
+_CONTROL_FRAMES = const(8)
+"""Frames under way at most: less than the link's windows, because each costs 400 bytes of heap."""
 
 
 class Uplink:
@@ -33,7 +47,16 @@ class Uplink:
         handle_command: called with (id, name, arguments); may answer at once by `reply`.
     """
 
-    def __init__(self, port, journal, recorder, build_hello, draw_session, read_health, handle_command):
+    def __init__(
+        self,
+        port: "Port",
+        journal: "Journal",
+        recorder: "Recorder",
+        build_hello: "Callable[[int], bytes]",
+        draw_session: "Callable[[], int]",
+        read_health: "Callable[[], dict[str, int]]",
+        handle_command: "Callable[[str, str, dict[str, Any]], None]",
+    ) -> None:
         self.link = LinkEnd(True, build_hello(0), draw_session)
         self.refused = 0
         self._port = port
@@ -47,15 +70,14 @@ class Uplink:
         self._idle_since = 0
         self._idle_ms = 0
         self._health_at = 0
-        self._window = 0
 
-    def reply(self, command_id, result, reason):
+    def reply(self, command_id: str, result: str, reason: str) -> None:
         """Queue the one reply to a command; a host that fetches none loses the oldest."""
-        if len(self._replies) >= MAX_REPLIES:
+        if len(self._replies) >= _MAX_REPLIES:
             self._replies.pop(0)
         self._replies.append(encode_message("reply", command_id, result, reason))
 
-    def step(self, now, clock):
+    def step(self, now: int, clock: "Clock") -> None:
         """One block.
 
         Args:
@@ -78,7 +100,7 @@ class Uplink:
         self._idle_since = now
         self._idle_ms = self.link.next_deadline_ms(now_ms) - now_ms
 
-    def is_due(self, now):
+    def is_due(self, now: int) -> bool:
         """True when this block has something to say, or must listen to a deadline."""
         if self._unwritten or since_ms(now, self._idle_since) >= self._idle_ms:
             return True
@@ -87,13 +109,13 @@ class Uplink:
         return (
             self._journal.unsent > 0
             or not self._recorder.is_idle
-            or since_ms(now, self._health_at) >= HEALTH_MS
+            or since_ms(now, self._health_at) >= _HEALTH_MS
             or len(self._replies) > 0
         )
 
     # -- in
 
-    def _handle_input(self, kind, payload):
+    def _handle_input(self, kind: int, payload: bytes) -> None:
         try:
             if kind == OPENED:
                 self._handle_hello(payload)
@@ -104,17 +126,16 @@ class Uplink:
         except ProtocolError:  # a peer's mistake: counted, told in health, nothing else
             self.refused += 1
 
-    def _handle_hello(self, payload):
-        self._window = self.link.room(AUDIO)
+    def _handle_hello(self, payload: bytes) -> None:
         self._journal.rewind()
-        self._recorder.rewind(self._window)
+        self._recorder.rewind(_AUDIO_FRAMES)
         _, _, _, held = decode_host_hello(payload)
         for entry in held:
             if len(entry) != 3:
                 raise MessageError("shape")
             self._journal.acknowledge(entry[0], [entry[1:]])
 
-    def _handle_message(self, payload):
+    def _handle_message(self, payload: bytes) -> None:
         message = decode_message(payload)
         kind = message[0]
         if kind == "journal_ack":
@@ -124,32 +145,32 @@ class Uplink:
 
     # -- out
 
-    def _fill_control(self, now):
+    def _fill_control(self, now: int) -> None:
         link = self.link
         while self._replies and link.room(CONTROL):
             link.send(CONTROL, self._replies.pop(0))
-        while link.room(CONTROL) > _REPLY_ROOM:
+        while link.room(CONTROL) > CONTROL_WINDOW - _CONTROL_FRAMES:
             message = self._journal.next_event()
             if message is None:
                 break
             link.send(CONTROL, message)
-        if since_ms(now, self._health_at) >= HEALTH_MS and link.room(CONTROL) > _REPLY_ROOM:
+        if since_ms(now, self._health_at) >= _HEALTH_MS and link.room(CONTROL):
             self._health_at = now
             link.send(CONTROL, encode_message("health", self._read_health()))
 
-    def _fill_audio(self):
+    def _fill_audio(self) -> None:
         link = self.link
-        while link.room(AUDIO):
+        while link.room(AUDIO) > AUDIO_WINDOW - _AUDIO_FRAMES:
             audio = self._recorder.next_audio()
             if audio is None:
                 break
             link.send(AUDIO, encode_audio(audio[0], audio[1], audio[2]))
-        if link.room(AUDIO) == self._window:
+        if link.room(AUDIO) == AUDIO_WINDOW:
             self._recorder.acknowledged()
 
-    def _write(self, now_ms):
+    def _write(self, now_ms: int) -> None:
         if not self._unwritten:
-            self._unwritten = self.link.poll(now_ms, WRITE_BYTES)
+            self._unwritten = self.link.poll(now_ms, _WRITE_BYTES)
         if self._unwritten:
             taken = self._port.write(self._unwritten) or 0
             self._unwritten = self._unwritten[taken:]

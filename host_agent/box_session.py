@@ -14,7 +14,7 @@ from typing import Any
 from host_agent.ports import Instant
 from protocol.errors import MessageError
 from protocol.framing import AUDIO, CONTROL
-from protocol.link import CLOSED, OPENED, LinkEnd
+from protocol.link import CLOSED, CONTROL_WINDOW, OPENED, LinkEnd
 from protocol.messages import (
     MAX_RANGES,
     decode_audio,
@@ -45,7 +45,23 @@ class SessionEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxHears:
+    """What `probe` sent was acknowledged: the box, too, has the session open."""
+
+
+@dataclass(frozen=True, slots=True)
 class EventSaid:
+    seq: int
+    uptime_ms: int
+    type: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PastEventSaid:
+    """An event of an earlier boot, from the box's flash."""
+
+    boot: str
     seq: int
     uptime_ms: int
     type: str
@@ -84,9 +100,26 @@ class BoxRefused:
     reason: str
 
 
-Said = HelloSaid | SessionEnded | EventSaid | AudioSaid | HealthSaid | LogSaid | ReplySaid | BoxRefused
+Said = (
+    HelloSaid
+    | SessionEnded
+    | BoxHears
+    | EventSaid
+    | PastEventSaid
+    | AudioSaid
+    | HealthSaid
+    | LogSaid
+    | ReplySaid
+    | BoxRefused
+)
 
-_TELEMETRY = {"event": EventSaid, "health": HealthSaid, "log": LogSaid, "reply": ReplySaid}
+_MESSAGES = {
+    "event": EventSaid,
+    "past_event": PastEventSaid,
+    "health": HealthSaid,
+    "log": LogSaid,
+    "reply": ReplySaid,
+}
 
 
 class BoxSession:
@@ -94,6 +127,7 @@ class BoxSession:
 
     Attributes:
         source, boot: of the last hello; empty before the first.
+        is_ready: commands may be sent; set by whoever anchors its time.
         is_muted: nothing is written to the port (its box cannot be understood, or is attached elsewhere).
     """
 
@@ -102,12 +136,14 @@ class BoxSession:
         self.source = ""
         self.boot = ""
         self.firmware = ""
+        self.is_ready = False
         self.is_muted = False
         self.malformed = 0
         self.link = LinkEnd(False, b"", lambda: 1)
         self._queue: deque[bytes] = deque()
         self._acks: dict[str, list[list[int]]] = {}
         self._silent_bytes = 0
+        self._is_probing = False
         self._complained: set[str] = set()
 
     @property
@@ -122,6 +158,9 @@ class BoxSession:
         for kind, payload in self.link.take():
             self._silent_bytes = 0
             said.extend(self._understand(kind, payload))
+        if self._is_probing and self.link.room(CONTROL) == CONTROL_WINDOW:
+            self._is_probing = False
+            said.append(BoxHears())
         self._silent_bytes += len(data)
         if self._silent_bytes > NOISE_BYTES and not self.link.is_open and self._complain("noise"):
             said.append(BoxRefused("noise"))
@@ -138,7 +177,7 @@ class BoxSession:
             if kind == AUDIO:
                 return [AudioSaid(*decode_audio(payload))]
             message = decode_message(payload)
-            said = _TELEMETRY.get(message[0])
+            said = _MESSAGES.get(message[0])
             if said is None:
                 raise MessageError("direction")
             return [said(*message[1:])]
@@ -165,9 +204,14 @@ class BoxSession:
         self._complained.add(reason)
         return is_first
 
+    def probe(self, unix_ms: int) -> None:
+        """Tell the box the time; BoxHears follows when it has acknowledged that."""
+        self._is_probing = self.link.send(CONTROL, encode_message("time", unix_ms))
+
     def start_over(self) -> None:
         """Ask the box for a new session: it sends again whatever is not acknowledged."""
         self.link = LinkEnd(False, b"", lambda: 1)
+        self._is_probing = False
         self._queue.clear()
 
     def answer_hello(self, agent: str, unix_ms: int, settings: dict[str, str], held: list[list[Any]]) -> None:
@@ -189,7 +233,7 @@ class BoxSession:
         Raises:
             MessageError: `long`: it does not fit a frame.
         """
-        if not self.is_open or len(self._queue) >= MAX_QUEUED:
+        if not (self.is_open and self.is_ready) or len(self._queue) >= MAX_QUEUED:
             return False
         self._queue.append(encode_message(*parts))
         return True

@@ -3,7 +3,11 @@ passed on.
 
 Rules:
 - An event gets its `at` here, once, from the anchor of its boot; the spool keeps the first.
-- A hello may set its boot's anchor anew until an event has used it (an old hello may have lain in a buffer).
+- A box says one hello until somebody answers, for hours if need be, so the uptime of a first hello may be old.
+  As soon as the box is known to hear, the session is opened anew, once a boot: the uptime of that second hello,
+  said at that moment, makes the anchor. What came before is not acknowledged, and comes again.
+- An event of an earlier boot takes that boot's time from what the spool has of it; where it has nothing, the
+  moment the present boot began stands for it: it was not later.
 - The journal is acknowledged after the commit: that is what `then` of the intake is for.
 """
 
@@ -14,12 +18,14 @@ import structlog
 
 from host_agent.box_session import (
     AudioSaid,
+    BoxHears,
     BoxRefused,
     BoxSession,
     EventSaid,
     HealthSaid,
     HelloSaid,
     LogSaid,
+    PastEventSaid,
     ReplySaid,
     Said,
     SessionEnded,
@@ -30,7 +36,7 @@ from host_agent.intake import Intake
 from host_agent.ports import Instant
 from host_agent.recordings import Recordings
 from host_agent.spool import Spool
-from host_agent.time_anchor import CloudOffset, TimeAnchor
+from host_agent.time_anchor import CloudOffset, TimeAnchor, parse_utc
 from protocol.event_json import EventRecord
 
 log = structlog.get_logger()
@@ -69,15 +75,20 @@ class Reception:
         self._offset = offset
         self._announce = announce
         self._anchors: dict[tuple[str, str], TimeAnchor] = {}
-        self._used: set[tuple[str, str]] = set()
+        self._heard: set[tuple[str, str]] = set()
         self._short: set[str] = set()
         self.replies: list[tuple[str, ReplySaid]] = []
 
     def handle(self, path: str, said: Said, now: Instant) -> None:
         """One thing the box on `path` says."""
         session = self._boxes.session(path)
-        if session is not None:
-            _HANDLERS[type(said)](self, session, said, now)
+        if session is None:
+            return
+        if isinstance(said, _MESSAGES) and not session.is_ready:
+            self._heard.add((session.source, session.boot))
+            session.start_over()
+            return
+        _HANDLERS[type(said)](self, session, said, now)
 
     def handle_detached(self, source: str, reason: str, now: Instant) -> None:
         """A box is gone."""
@@ -112,10 +123,13 @@ class Reception:
                 log.error("box.double", source=said.source, port=session.path, other=other, remedy=_DOUBLE)
             return
         boot = (said.source, said.boot)
-        if boot not in self._used:
+        if boot in self._heard and boot not in self._anchors:
             self._anchors[boot] = TimeAnchor.set(said.uptime_ms, now, self._offset)
+        session.is_ready = boot in self._heard
         held = [[said.boot, first, last] for first, last in self._spool.held(*boot)]
         session.answer_hello(self._agent_id, self._offset.cloud_ms(now) or now.unix_ms, {}, held)
+        if not session.is_ready:
+            session.probe(self._offset.cloud_ms(now) or now.unix_ms)
         self._recordings.handle_boot(*boot)
         if is_new:
             fields = {"box": said.source, "port": session.path[:128], "firmware": said.firmware[:128]}
@@ -127,12 +141,34 @@ class Reception:
         self._boxes.handle_session_ended(said, session.path, now)
 
     def _hear_event(self, session: BoxSession, said: EventSaid, now: Instant) -> None:
-        boot = (session.source, session.boot)
-        anchor = self._anchors[boot]
-        self._used.add(boot)
+        self._keep(session, session.boot, said, self._anchors[session.source, session.boot], now)
+
+    def _hear_past_event(self, session: BoxSession, said: PastEventSaid, now: Instant) -> None:
+        anchor = self._anchors.get((session.source, said.boot)) or self._recall(session.source, said.boot)
+        if anchor is None:
+            began_ms = self._anchors[session.source, session.boot].zero_ms
+            anchor = TimeAnchor(began_ms - said.uptime_ms, "unsynced")
+        self._keep(session, said.boot, said, anchor, now)
+
+    def _recall(self, source: str, boot: str) -> TimeAnchor | None:
+        """The anchor that an earlier run of the agent used for this boot."""
+        last = self._spool.last_event(source, boot)
+        if last is None:
+            return None
+        self._anchors[source, boot] = TimeAnchor(parse_utc(last.at) - last.uptime_ms, last.clock)
+        return self._anchors[source, boot]
+
+    def _keep(
+        self,
+        session: BoxSession,
+        boot: str,
+        said: EventSaid | PastEventSaid,
+        anchor: TimeAnchor,
+        now: Instant,
+    ) -> None:
         event = EventRecord(
             source=session.source,
-            boot=session.boot,
+            boot=boot,
             seq=said.seq,
             uptime_ms=said.uptime_ms,
             type=said.type,
@@ -177,10 +213,13 @@ class Reception:
         log.error("box.refused", port=session.path, reason=said.reason, remedy=remedy)
 
 
+_MESSAGES = (BoxHears, EventSaid, PastEventSaid, AudioSaid, HealthSaid, LogSaid, ReplySaid)
+
 _HANDLERS: dict[type[Said], Callable[[Reception, BoxSession, Any, Instant], None]] = {
     HelloSaid: Reception._hear_hello,
     SessionEnded: Reception._hear_end,
     EventSaid: Reception._hear_event,
+    PastEventSaid: Reception._hear_past_event,
     AudioSaid: Reception._hear_audio,
     HealthSaid: Reception._hear_health,
     LogSaid: Reception._hear_log,

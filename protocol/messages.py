@@ -3,6 +3,7 @@
 Control arrays start with their kind:
 
     board -> host   ["event", seq, uptime_ms, type, fields]
+                    ["past_event", boot, seq, uptime_ms, type, fields]   from flash
                     ["health", numbers]                        telemetry, no sequence number
                     ["log", level, text]                       telemetry
                     ["reply", command id, result, reason]
@@ -35,6 +36,7 @@ MAX_RANGES = 8
 _SHAPES = {
     # kind: what its parts after the kind are, as in _PARTS
     "event": ("uint32", "ms", "text", "map"),
+    "past_event": ("boot", "uint32", "ms", "text", "map"),
     "health": ("map",),
     "log": ("text", "text"),
     "reply": ("text", "text", "text"),

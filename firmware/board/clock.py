@@ -6,35 +6,37 @@ Hot code keeps ticks: they stay below 2^30 and so never allocate on the board; d
 
 import time
 
+from micropython import const
+
 MASK = 0x3FFFFFFF
-_HALF = 0x20000000
+_HALF = const(0x20000000)
 
 
-def since_ms(later, earlier):
+def since_ms(later: int, earlier: int) -> int:
     """Milliseconds from tick `earlier` to tick `later`, 0..2^30-1."""
     return (later - earlier) & MASK
 
 
 class Clock:
-    """The board's uptime; `wraps` counts those of the tick. `read` must be called at least once in six days; the loop does it each block."""
+    """The board's uptime. `read` must be called at least once in six days; the loop does it each block."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._last = time.ticks_ms()
-        self.wraps = 0
+        self._wraps = 0
 
-    def read(self):
+    def read(self) -> int:
         """The tick now, 0..2^30-1."""
         now = time.ticks_ms() & MASK
         if now < self._last:
-            self.wraps += 1
+            self._wraps += 1
         self._last = now
         return now
 
-    def uptime_ms(self, tick):
+    def uptime_ms(self, tick: int) -> int:
         """The uptime at `tick`, which lies at most six days from now; never under 0."""
-        wraps = self.wraps
+        wraps = self._wraps
         if tick - self._last > _HALF:
             wraps -= 1
         elif self._last - tick > _HALF:
             wraps += 1
-        return max(0, (wraps << 30) + tick) & 0xFFFFFFFF
+        return max(0, (wraps << 30) + tick)

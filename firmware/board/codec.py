@@ -6,16 +6,17 @@ MicroPython's I2S gives no master clock and one direction a port; both parts run
 from array import array
 
 from machine import I2C, I2S, Pin
+from micropython import const
 
 from firmware.board import pins
 from firmware.board.half_band import TAIL, decimate, interpolate
 
 BLOCK = 256
 """Samples at 8 kHz in one block: 32 ms."""
-_RATE_HZ = 16000
-_DMA_BYTES = 32768
-"""16 DMA blocks of 256 frames: 256 ms at 16 kHz, the longest stall (a flash erase) without an overrun."""
-_ES8311 = 0x18
+_RATE_HZ = const(16000)
+_DMA_BYTES = const(65536)
+"""32 DMA blocks of 256 frames: 512 ms at 16 kHz, the longest stall (a flash erase) without an overrun."""
+_ES8311 = const(0x18)
 _ES8311_SETUP = (
     (0x00, 0x1F),  # reset
     (0x00, 0x80),  # slave, state machine on
@@ -43,7 +44,7 @@ class Codec:
         stream: what to poll for audio.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         control = I2C(0, scl=Pin(pins.I2C_SCL), sda=Pin(pins.I2C_SDA), freq=100000)
         for register, value in _ES8311_SETUP:
             control.writeto_mem(_ES8311, register, bytes([value]))
@@ -67,7 +68,7 @@ class Codec:
         self._pending = array("h", [0] * (11 + BLOCK))
         self._out = bytearray(4 * BLOCK)
 
-    def read(self):
+    def read(self) -> bool:
         """Take what has arrived; True when it completes a block, which then stands in `samples`."""
         filled = self._filled
         count = self.stream.readinto(self._view(filled) if filled else self._whole)
@@ -79,7 +80,7 @@ class Codec:
         decimate(self._frames, self.samples, BLOCK)
         return True
 
-    def write(self, samples):
+    def write(self, samples: "array[int]") -> None:
         """Play 256 samples."""
         if self._speaker is None:
             self._speaker = self._open_speaker()
@@ -87,7 +88,7 @@ class Codec:
         interpolate(self._pending, self._out, BLOCK)
         self._speaker.write(self._out)
 
-    def _view(self, filled):
+    def _view(self, filled: int) -> memoryview:
         """The free part of the buffer. Views are made once each: reads end on DMA blocks, so they are few."""
         view = self._views.get(filled)
         if view is None:
@@ -96,7 +97,7 @@ class Codec:
                 self._views[filled] = view
         return view
 
-    def _open_speaker(self):
+    def _open_speaker(self) -> I2S:
         return I2S(
             1,
             sck=Pin(pins.TX_BCLK),

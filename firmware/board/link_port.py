@@ -6,16 +6,30 @@ The REPL's own port is not used: it mirrors to a slow UART and a Ctrl-C in binar
 import sys
 
 from machine import UART, Pin
+from micropython import const
 
 from firmware.board import pins
 
-BAUD = 921600
-BUFFER_BYTES = 4096
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Port(Protocol):
+        """What the link runs on."""
+
+        def read(self) -> "bytes | None": ...
+        def write(self, data: bytes) -> "int | None": ...
 
 
-def open_port():
+_BAUD = const(921600)
+_BUFFER_BYTES = const(4096)
+
+
+def open_port() -> "Port":
     """The port: `read()` gives what has arrived (or None), `write(data)` how many bytes it took."""
     cdc = getattr(sys.modules.get("firmware.board.usb_port"), "cdc", None)
     if cdc is not None:
         return cdc
-    return UART(1, BAUD, tx=Pin(pins.UART_TX), rx=Pin(pins.UART_RX), txbuf=BUFFER_BYTES, rxbuf=BUFFER_BYTES)
+    return UART(
+        1, _BAUD, tx=Pin(pins.UART_TX), rx=Pin(pins.UART_RX), txbuf=_BUFFER_BYTES, rxbuf=_BUFFER_BYTES
+    )

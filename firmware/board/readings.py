@@ -7,11 +7,19 @@ though the loop steps 32 ms. The ring holds 320 ms; readings beyond it are dropp
 import time
 from array import array
 
+from micropython import const
+
 from firmware.board.clock import MASK
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from machine import Timer
+
 PERIOD_MS = 5
-SIZE = 64
-_MASK = SIZE - 1
+_SIZE = const(64)
+_MASK = _SIZE - 1
 RING, REVERSED = 1, 2
 
 
@@ -23,20 +31,20 @@ class Readings:
         dropped: readings that found the ring full.
     """
 
-    def __init__(self, read_line_mv, read_flags):
+    def __init__(self, read_line_mv: "Callable[[], int]", read_flags: "Callable[[], int]") -> None:
         self.at = 0
         self.loop_mv = 0
         self.flags = 0
         self.dropped = 0
         self._read_line_mv = read_line_mv
         self._read_flags = read_flags
-        self._ticks = array("I", [0] * SIZE)
-        self._levels = array("i", [0] * SIZE)
-        self._flags = bytearray(SIZE)
+        self._ticks = array("I", [0] * _SIZE)
+        self._levels = array("i", [0] * _SIZE)
+        self._flags = bytearray(_SIZE)
         self._head = 0
         self._tail = 0
 
-    def on_timer(self, _timer):
+    def on_timer(self, _timer: "Timer") -> None:
         """The interrupt: read and store, nothing else."""
         head = self._head
         following = (head + 1) & _MASK
@@ -48,7 +56,7 @@ class Readings:
         self._flags[head] = self._read_flags()
         self._head = following
 
-    def take(self):
+    def take(self) -> bool:
         """Step to the oldest reading not yet taken; False when there is none."""
         tail = self._tail
         if tail == self._head:

@@ -57,3 +57,8 @@ class micropython:
     """Stands for the module of that name."""
 
     viper = staticmethod(_viper)
+
+
+def const(value):
+    """Stands for the compiler's `const`: on the board a private constant then takes no memory."""
+    return value

@@ -5,6 +5,11 @@ The exchange sends a CAS (2130 + 2750 Hz, 75-85 ms), a telephone that knows it a
 Source: TIA-777 and ETSI EN 300 659-2, by the MT88E45's data sheet.
 """
 
+try:
+    from micropython import const
+except ImportError:  # CPython
+    from firmware.dsp.portable import const
+
 from array import array
 
 from firmware.dsp.tone_bank import holds_pair
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
 CAS = (2130, 2750)
 ACKNOWLEDGEMENTS = "DA"
 SHORTEST_HOPS, LONGEST_HOPS = 7, 13  # 56-104 ms in whole hops of 8 ms
-WINDOW_HOPS = 250  # 2 s in which acknowledgement and message have to come
+_WINDOW_HOPS = const(250)  # 2 s in which acknowledgement and message have to come
 
 
 class CallWaiting:
@@ -39,7 +44,7 @@ class CallWaiting:
             self._lasted += 1
         else:
             if SHORTEST_HOPS <= self._lasted <= LONGEST_HOPS:
-                self._window = WINDOW_HOPS
+                self._window = _WINDOW_HOPS
                 self._acknowledged = False
             self._lasted = 0
         if not self._window:

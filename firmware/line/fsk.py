@@ -5,6 +5,11 @@ begins that cuts characters out of the ring as they come. Several candidates may
 the first whose message holds is told.
 """
 
+try:
+    from micropython import const
+except ImportError:  # CPython
+    from firmware.dsp.portable import const
+
 from array import array
 
 from firmware.dsp.framing import find_sync, hard_byte, mean_strength, next_character, take_strengths
@@ -28,26 +33,26 @@ if TYPE_CHECKING:
 
 STANDARDS = {"bell202": (1200, 2200), "v23": (1300, 2100)}  # mark, space; Hz
 
-SOFT = 4096  # bits kept, 3.4 s: 255 characters with six stuffing marks
-MASK = SOFT - 1
-COUNT_WRAP = 1 << 28  # bit positions wrap here, a multiple of SOFT
-STUFFING = 20  # marks between characters, at most
-SYNC_FLOOR = 16 * 40  # strength of the bits of a sync word
-CANDIDATES = 3
-MARKS_COUNTED = 64
-PREAMBLE_MARKS = 60  # with fewer marks before, what fails was probably no message
-FAILED_CHARACTERS = 6
-MAX_CHARACTERS = 258
-CARRIER_FLOOR = 45  # mean strength of two characters, below which there is no carrier
-REPAIR_FLOOR = 55  # mean strength of a message, below which it is not repaired
+_SOFT = const(4096)  # bits kept, 3.4 s: 255 characters with six stuffing marks
+MASK = _SOFT - 1
+_COUNT_WRAP = const(1 << 28)  # bit positions wrap here, a multiple of _SOFT
+_STUFFING = const(20)  # marks between characters, at most
+_SYNC_FLOOR = const(16 * 40)  # strength of the bits of a sync word
+_CANDIDATES = const(3)
+_MARKS_COUNTED = const(64)
+_PREAMBLE_MARKS = const(60)  # with fewer marks before, what fails was probably no message
+_FAILED_CHARACTERS = const(6)
+_MAX_CHARACTERS = const(258)
+_CARRIER_FLOOR = const(45)  # mean strength of two characters, below which there is no carrier
+_REPAIR_FLOOR = const(55)  # mean strength of a message, below which it is not repaired
 
 
 class Candidate:
     """A message being received: where its characters start, and their hard values."""
 
     def __init__(self) -> None:
-        self.data = bytearray(MAX_CHARACTERS)
-        self.starts = array("H", [0] * MAX_CHARACTERS)  # in the soft ring
+        self.data = bytearray(_MAX_CHARACTERS)
+        self.starts = array("H", [0] * _MAX_CHARACTERS)  # in the soft ring
         self.count = 0  # characters so far; 0 = this candidate is free
         self.marks = 0  # marks before the message: the candidate with fewest gives way
         self.begun = 0
@@ -90,10 +95,10 @@ class FskReceiver:
         self._rows = array("h", [0] * (ROW * (MAX_ROWS + 2)))
         self._new_rows = memoryview(self._rows)[ROW * 2 :]
         self._work = array("h", [0] * 9)
-        self._soft = bytearray(b"\x80" * SOFT)
+        self._soft = bytearray(b"\x80" * _SOFT)
         self._bits = 0
         self._seen = 0
-        self._candidates = [Candidate() for _ in range(CANDIDATES)]
+        self._candidates = [Candidate() for _ in range(_CANDIDATES)]
         self._active = 0
         self._failed = False
 
@@ -137,9 +142,9 @@ class FskReceiver:
                     fields = self._collect(candidate)
             if fields:
                 self.forget()
-        elif self._bits >= COUNT_WRAP:
-            self._bits -= COUNT_WRAP
-            self._seen -= COUNT_WRAP
+        elif self._bits >= _COUNT_WRAP:
+            self._bits -= _COUNT_WRAP
+            self._seen -= _COUNT_WRAP
         return fields
 
     def _hunt(self) -> None:
@@ -147,7 +152,7 @@ class FskReceiver:
         for message_type in _HUNTED:  # a tuple made here would allocate
             at = self._seen
             while True:
-                at = find_sync(self._soft, at, self._bits, MASK, _SYNC[message_type], SYNC_FLOOR)
+                at = find_sync(self._soft, at, self._bits, MASK, _SYNC[message_type], _SYNC_FLOOR)
                 if at < 0:
                     break
                 self._begin(message_type, at - 9)
@@ -157,7 +162,7 @@ class FskReceiver:
     def _begin(self, message_type: int, start: int) -> None:
         """Take a free candidate, else the one with the fewest marks before it."""
         marks = 0
-        while marks < MARKS_COUNTED and self._soft[start - 1 - marks & MASK] > 128:
+        while marks < _MARKS_COUNTED and self._soft[start - 1 - marks & MASK] > 128:
             marks += 1
         chosen = None
         for candidate in self._candidates:
@@ -173,7 +178,7 @@ class FskReceiver:
         chosen.begin(message_type, start, marks)
 
     def _end(self, candidate: Candidate) -> None:
-        if candidate.marks >= PREAMBLE_MARKS and candidate.count >= FAILED_CHARACTERS:
+        if candidate.marks >= _PREAMBLE_MARKS and candidate.count >= _FAILED_CHARACTERS:
             self._failed = True
         candidate.count = 0
         self._active -= 1
@@ -182,10 +187,10 @@ class FskReceiver:
         """Take the characters that are complete; a candidate that cannot be a message ends."""
         soft = self._soft
         while not candidate.is_complete():
-            start = next_character(soft, candidate.next, self._bits, MASK, STUFFING)
+            start = next_character(soft, candidate.next, self._bits, MASK, _STUFFING)
             if start == -1:
                 return None
-            if start < 0 or mean_strength(soft, start - 10, start + 10, MASK) < CARRIER_FLOOR:
+            if start < 0 or mean_strength(soft, start - 10, start + 10, MASK) < _CARRIER_FLOOR:
                 self._end(candidate)
                 return None
             candidate.take(hard_byte(soft, start + 1, MASK), start)
@@ -200,7 +205,7 @@ class FskReceiver:
             fields = decode_caller_id_message(bytes(data))
         except MessageRejected:
             fields = None
-        if mean_strength(self._soft, candidate.begun, candidate.next, MASK) < REPAIR_FLOOR:
+        if mean_strength(self._soft, candidate.begun, candidate.next, MASK) < _REPAIR_FLOOR:
             return None
         strengths = array("b", [0] * (8 * candidate.count))
         take_strengths(self._soft, candidate.starts, strengths, candidate.count, MASK)

@@ -1,5 +1,10 @@
 """FSK caller ID of either standard: both receivers run at once, one message is told."""
 
+try:
+    from micropython import const
+except ImportError:  # CPython
+    from firmware.dsp.portable import const
+
 from array import array
 
 from firmware.line.fsk import FskReceiver
@@ -9,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.line.caller_id import Fields
 
-QUIET_BLOCKS = 16  # half a second after a message in which nothing else is told
+_QUIET_BLOCKS = const(16)  # half a second after a message in which nothing else is told
 
 
 class FskPair:
@@ -50,6 +55,6 @@ class FskPair:
             return None
         told = None if self._quiet else fields
         fields["standard"] = better.standard
-        self._quiet = QUIET_BLOCKS
+        self._quiet = _QUIET_BLOCKS
         self._failed = False
         return told

@@ -6,6 +6,11 @@ other set costs clearly more; a burst of up to eight doubtful bits, wherever it 
 for it holds each weight of the sum once.
 """
 
+try:
+    from micropython import const
+except ImportError:  # CPython
+    from firmware.dsp.portable import const
+
 from array import array
 
 from firmware.dsp.checksum import MAX_CHANGES, UNREACHED, cheapest_paths
@@ -21,11 +26,11 @@ from firmware.line.caller_id import (
     is_digits,
 )
 
-MARGIN = 40  # soft units between the cheapest set of changes and the next
-MARGIN_UNTOUCHED = 12  # the same when the cheapest set is empty
-MAX_COST = 400
-STRUCTURE_BITS = 12  # weakest bits tried to mend the structure
-NAME_REASON = 0x08
+_MARGIN = const(40)  # soft units between the cheapest set of changes and the next
+_MARGIN_UNTOUCHED = const(12)  # the same when the cheapest set is empty
+_MAX_COST = const(400)
+_STRUCTURE_BITS = const(12)  # weakest bits tried to mend the structure
+_NAME_REASON = const(0x08)
 DIGITS_KIND, FREE_KIND, FIXED_KIND = 1, 2, 0
 DIGIT_CODES = bytes(range(0x30, 0x3A))
 
@@ -66,10 +71,10 @@ class Repairer:
             self._best, self._second, self._paths, self._costs, self._deltas, self._groups, len(changes)
         )
         best = self._best[residue]
-        if best == UNREACHED or cost + best > MAX_COST:
+        if best == UNREACHED or cost + best > _MAX_COST:
             return False
         touched = cost + best
-        if self._second[residue] - best < (MARGIN if touched else MARGIN_UNTOUCHED):
+        if self._second[residue] - best < (_MARGIN if touched else _MARGIN_UNTOUCHED):
             return False
         path = self._paths[residue]
         for i, (_, at, _, delta, _) in enumerate(changes):
@@ -123,7 +128,7 @@ _LENGTHS = {
     NUMBER: (1, MAX_NUMBER),
     NUMBER_REASON: (1, 1),
     NAME: (1, MAX_NAME),
-    NAME_REASON: (1, 1),
+    _NAME_REASON: (1, 1),
 }
 
 
@@ -137,7 +142,7 @@ def _mend_structure(data: bytearray, strengths: "array[int]") -> "tuple[bytearra
     tries.sort()
     found = None
     for cost, bit, other in tries:
-        if found and cost > found[0] + MARGIN:
+        if found and cost > found[0] + _MARGIN:
             break
         _flip(data, bit)
         _flip(data, other)
@@ -161,7 +166,7 @@ def _weakest(strengths: "array[int]", count: int) -> "list[tuple[int, int]]":
     """(strength, bit number) of the weakest bits of bytes 1..count - 1, weakest first."""
     bits = [(strengths[bit], bit) for bit in range(8, count * 8)]
     bits.sort()
-    return bits[:STRUCTURE_BITS]
+    return bits[:_STRUCTURE_BITS]
 
 
 def _flip(data: bytearray, bit: int) -> None:
@@ -210,8 +215,9 @@ def _possible_changes(
             for bit in range(8):
                 delta = -(1 << bit) if data[at] >> bit & 1 else 1 << bit
                 changes.append((strengths[at * 8 + bit], at, bit, delta & 0xFF, 0))
-    changes.sort()
-    changes = changes[:MAX_CHANGES]
+        if len(changes) > 2 * MAX_CHANGES:  # all of them at once do not fit into the board's heap
+            _keep_cheapest(changes)
+    _keep_cheapest(changes)
     changes.sort(key=lambda change: change[1] * 8 + change[2])
     numbered = []
     group = 0
@@ -220,3 +226,8 @@ def _possible_changes(
             group += 1
         numbered.append((price, at, group, delta, part))
     return numbered
+
+
+def _keep_cheapest(changes: "list[tuple[int, int, int, int, int]]") -> None:
+    changes.sort()
+    del changes[MAX_CHANGES:]

@@ -9,36 +9,38 @@ Rules:
 
 from array import array
 
+from micropython import const
+
 from firmware.board.clock import MASK, since_ms
 from firmware.board.readings import RING
 from firmware.line import facts
 from firmware.line.pulses import DIGIT, FLASHED, PulseCounter
 
-CUT_MV = 3000
-IN_USE_MV = 18000
+_CUT_MV = const(3000)
+_IN_USE_MV = const(18000)
 """China: off-hook 6-12 V; on-hook 48 V, 24 V on a small PBX (TELEPHONY 5)."""
 
-FIRST_VERDICT_MS = 100
-RING_QUIET_MS = 100
+_FIRST_VERDICT_MS = const(100)
+_RING_QUIET_MS = const(100)
 """Ringing has ended when its detector was silent for this long (25 Hz: twice in 40 ms)."""
-MIN_RING_MS = 60
-MIN_BURST_MS = 150
-LIFT_MS = 40
-LIFT_SETTLED_MS = 15
-LIFT_RINGING_MS = 60
+_MIN_RING_MS = const(60)
+_MIN_BURST_MS = const(150)
+_LIFT_MS = const(40)
+_LIFT_SETTLED_MS = const(15)
+_LIFT_RINGING_MS = const(60)
 """Longer than the window of the mean, which the end of a burst or a cut disturbs."""
-LEVEL_MS = 160
-HANG_UP_MS = 600
-CUT_IDLE_MS = 300
-CUT_BUSY_MS = 1500
+_LEVEL_MS = const(160)
+_HANG_UP_MS = const(600)
+_CUT_IDLE_MS = const(300)
+_CUT_BUSY_MS = const(1500)
 """Longer than the open interval with which some exchanges tell that the far end hung up."""
-POLARITY_MS = 100
-LEVEL_STEP_PERCENT = 10
-RING_DELAY_MS = 28
-"""How much later than the pair the mean over a period falls from 48 V below IN_USE_MV."""
-_PERIOD = 8
+_POLARITY_MS = const(60)
+_LEVEL_STEP_PERCENT = const(10)
+_RING_DELAY_MS = const(28)
+"""How much later than the pair the mean over a period falls from 48 V below _IN_USE_MV."""
+_PERIOD = const(8)
 """Readings in one period of 25 Hz."""
-_LEVEL_READINGS = 32
+_LEVEL_READINGS = const(32)
 
 CUT, CLOSED, OPEN = 0, 1, 2
 
@@ -51,7 +53,7 @@ class LoopSensor:
         bursting: ringing stands on the line.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.at = 0
         self.loop_mv = 0
         self.bursting = False
@@ -82,16 +84,16 @@ class LoopSensor:
         self._left_ringing = False
 
     @property
-    def digit(self):
+    def digit(self) -> str:
         """The last pulse-dialled digit."""
         return self.pulses.digit
 
     @property
-    def is_closed(self):
+    def is_closed(self) -> bool:
         """True while some set is known to be off-hook."""
         return self._state == CLOSED
 
-    def feed(self, at, loop_mv, flags):
+    def feed(self, at: int, loop_mv: int, flags: int) -> int:
         """Judge one reading.
 
         Args:
@@ -118,11 +120,11 @@ class LoopSensor:
             return fact
         return self._follow_polarity(at, mean_mv)
 
-    def _find_first(self, at, mean_mv):
+    def _find_first(self, at: int, mean_mv: int) -> int:
         if self._first_at < 0:
             self._first_at = at
             return facts.NOTHING
-        if since_ms(at, self._first_at) < FIRST_VERDICT_MS:
+        if since_ms(at, self._first_at) < _FIRST_VERDICT_MS:
             return facts.NOTHING
         self.at = at
         self._state = self._seen = _classify(mean_mv)
@@ -132,17 +134,17 @@ class LoopSensor:
         self.loop_mv = mean_mv
         return (facts.FOUND_CUT, facts.FOUND_OFF_HOOK, facts.FOUND_ON_HOOK)[self._state]
 
-    def _follow_ring(self, at, is_active):
+    def _follow_ring(self, at: int, is_active: int) -> int:
         if is_active:
             if not self._ring_run:
                 self._ring_run = True
                 self._ring_first = at
             self._ring_last = at
-            if not self.bursting and since_ms(at, self._ring_first) >= MIN_BURST_MS and self._state == OPEN:
+            if not self.bursting and since_ms(at, self._ring_first) >= _MIN_BURST_MS and self._state == OPEN:
                 self.bursting = True
                 self.at = self._ring_first
                 return facts.BURST_BEGAN
-        elif self._ring_run and since_ms(at, self._ring_last) >= RING_QUIET_MS:
+        elif self._ring_run and since_ms(at, self._ring_last) >= _RING_QUIET_MS:
             self._ring_run = False
             if self.bursting:
                 self.bursting = False
@@ -150,38 +152,38 @@ class LoopSensor:
                 return facts.BURST_ENDED
         return facts.NOTHING
 
-    def _is_ringing(self, at):
+    def _is_ringing(self, at: int) -> bool:
         """A step of the voltage moves the ring detector for 50 ms too; and no ringing stands on a closed loop."""
-        return self._ring_run and self._state != CLOSED and since_ms(at, self._ring_first) >= MIN_RING_MS
+        return self._ring_run and self._state != CLOSED and since_ms(at, self._ring_first) >= _MIN_RING_MS
 
-    def _classify(self, at, loop_mv):
+    def _classify(self, at: int, loop_mv: int) -> None:
         seen = _classify(loop_mv)
         if seen == self._seen:
             return
         if self._seen == OPEN:
             self._left_open_at = at
             self._left_ringing = self._is_ringing(at)
-        elif seen == CLOSED and since_ms(at, self._seen_at) > LIFT_MS:
+        elif seen == CLOSED and since_ms(at, self._seen_at) > _LIFT_MS:
             self._left_open_at = at  # it was cut for a while, and then lifted
         self._seen = seen
         self._seen_at = at
 
-    def _follow_open(self, at, mean_mv):
+    def _follow_open(self, at: int, mean_mv: int) -> int:
         """The pair was open or cut; has a set been lifted, the line been cut or mended?"""
         seen = self._seen
         if seen == self._state:
             self.loop_mv = mean_mv
             return facts.NOTHING
         stood_ms = since_ms(at, self._seen_at)
-        began_at, since_open_ms, needed_ms = self._seen_at, stood_ms, LIFT_MS
+        began_at, since_open_ms, needed_ms = self._seen_at, stood_ms, _LIFT_MS
         if self._state == OPEN:
             began_at = self._left_open_at
             since_open_ms = since_ms(at, began_at)
             if self._left_ringing:
-                began_at = (began_at - RING_DELAY_MS) & MASK
-                needed_ms = LIFT_RINGING_MS
+                began_at = (began_at - _RING_DELAY_MS) & MASK
+                needed_ms = _LIFT_RINGING_MS
         if seen == CLOSED:
-            if stood_ms < LIFT_SETTLED_MS or since_open_ms < needed_ms:
+            if stood_ms < _LIFT_SETTLED_MS or since_open_ms < needed_ms:
                 return facts.NOTHING
             self._state = CLOSED
             self._broken = False
@@ -189,12 +191,12 @@ class LoopSensor:
             self._is_low = self._seen_low = False
             self.pulses.reset()
             return self._state_fact(facts.LIFTED, began_at, mean_mv)
-        if stood_ms < CUT_IDLE_MS:
+        if stood_ms < _CUT_IDLE_MS:
             return facts.NOTHING
         self._state = seen
         return self._state_fact(facts.LINE_CUT if seen == CUT else facts.RESTORED, began_at, mean_mv)
 
-    def _follow_closed(self, at, loop_mv, mean_mv):
+    def _follow_closed(self, at: int, loop_mv: int, mean_mv: int) -> int:
         """A set is off-hook: breaks of the loop, the end, the level, the polarity."""
         seen = self._seen
         if seen == CLOSED:
@@ -215,15 +217,15 @@ class LoopSensor:
             self._broken_at = self._seen_at
             self.at = self._seen_at
             return facts.LOOP_OPENED
-        if seen == OPEN and since_ms(at, self._broken_at) >= HANG_UP_MS:
+        if seen == OPEN and since_ms(at, self._broken_at) >= _HANG_UP_MS:
             self._state = OPEN
             return self._state_fact(facts.HUNG_UP, self._broken_at, mean_mv)
-        if seen == CUT and since_ms(at, self._broken_at) >= CUT_BUSY_MS:
+        if seen == CUT and since_ms(at, self._broken_at) >= _CUT_BUSY_MS:
             self._state = CUT
             return self._state_fact(facts.LINE_CUT, self._broken_at, mean_mv)
         return self._follow_polarity(at, mean_mv) if seen == OPEN else facts.NOTHING
 
-    def _follow_level(self, at, loop_mv):
+    def _follow_level(self, at: int, loop_mv: int) -> int:
         """A step of the off-hook voltage against the mean of the first 160 ms."""
         size = loop_mv if loop_mv >= 0 else -loop_mv
         if not self._level_mv:
@@ -232,35 +234,35 @@ class LoopSensor:
             if self._level_count == _LEVEL_READINGS:
                 self._level_mv = self._level_sum // _LEVEL_READINGS
             return facts.NOTHING
-        is_low = size * 100 < self._level_mv * (100 - LEVEL_STEP_PERCENT)
+        is_low = size * 100 < self._level_mv * (100 - _LEVEL_STEP_PERCENT)
         if is_low != self._seen_low:
             self._seen_low = is_low
             self._level_at = at
-        if is_low == self._is_low or since_ms(at, self._level_at) < LEVEL_MS:
+        if is_low == self._is_low or since_ms(at, self._level_at) < _LEVEL_MS:
             return facts.NOTHING
         self._is_low = is_low
         self.at = self._level_at
         return facts.LEVEL_LOW if is_low else facts.LEVEL_NORMAL
 
-    def _follow_polarity(self, at, mean_mv):
-        if -CUT_MV < mean_mv < CUT_MV:
+    def _follow_polarity(self, at: int, mean_mv: int) -> int:
+        if -_CUT_MV < mean_mv < _CUT_MV:
             return facts.NOTHING
         is_reversed = (mean_mv < 0) != self._reference_reversed
         if is_reversed != self._reversed_seen:
             self._reversed_seen = is_reversed
             self._reversed_at = at
-        if is_reversed == self._reversed or since_ms(at, self._reversed_at) < POLARITY_MS:
+        if is_reversed == self._reversed or since_ms(at, self._reversed_at) < _POLARITY_MS:
             return facts.NOTHING
         self._reversed = is_reversed
         self.at = self._reversed_at
         return facts.REVERSED if is_reversed else facts.STRAIGHT
 
-    def _state_fact(self, fact, at, mean_mv):
+    def _state_fact(self, fact: int, at: int, mean_mv: int) -> int:
         self.at = at
         self.loop_mv = mean_mv
         return fact
 
 
-def _classify(loop_mv):
+def _classify(loop_mv: int) -> int:
     size = loop_mv if loop_mv >= 0 else -loop_mv
-    return CUT if size < CUT_MV else CLOSED if size < IN_USE_MV else OPEN
+    return CUT if size < _CUT_MV else CLOSED if size < _IN_USE_MV else OPEN

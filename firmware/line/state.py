@@ -5,16 +5,26 @@ Rules:
        is ignored.
     2. A call is named by the seq of the event that opened it, and every event of the call carries that name.
     3. Every call that was opened is ended by one event: ring_stopped or on_hook.
-    4. Ringing and caller ID open a call; ringing within PRELUDE_MS of a caller ID joins its call.
+    4. Ringing and caller ID open a call; ringing within _PRELUDE_MS of a caller ID joins its call.
     5. The recording runs from off_hook to on_hook, both to the sample.
 """
+
+from micropython import const
 
 from firmware.board.clock import since_ms
 from firmware.line import facts
 
-RING_STOP_MS = 6000
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firmware.journal import Journal
+    from firmware.line.ear import Ear
+    from firmware.recorder import Recorder
+
+_RING_STOP_MS = const(6000)
 """Longer than the longest pause of a ring cadence, 4 s + 10 % (GB 3380)."""
-PRELUDE_MS = 10_000
+_PRELUDE_MS = const(10_000)
 DIGIT_PAUSE_MS = 4000
 MAX_DIGITS = 32
 
@@ -31,7 +41,7 @@ CALLER_ID = "caller_id"
 DIGIT = "digit"
 TIMEOUT = "timeout"
 
-_TIMEOUTS_MS = {ANNOUNCED: PRELUDE_MS, RINGING: RING_STOP_MS, DIALLING: DIGIT_PAUSE_MS}
+_TIMEOUTS_MS = {ANNOUNCED: _PRELUDE_MS, RINGING: _RING_STOP_MS, DIALLING: DIGIT_PAUSE_MS}
 _OFF_HOOK = (ANSWERED, DIALLING, DIALLED)
 
 
@@ -47,7 +57,7 @@ class LineState:
         state: one of the words above. call: the open call, or None. is_by_box: the box holds the line itself.
     """
 
-    def __init__(self, journal, recorder, ear):
+    def __init__(self, journal: "Journal", recorder: "Recorder", ear: "Ear") -> None:
         self.state = STARTING
         self.call = None
         self.is_by_box = False
@@ -63,13 +73,13 @@ class LineState:
         self._is_pulse = False
 
     @property
-    def is_off_hook(self):
+    def is_off_hook(self) -> bool:
         """True while some set, or the box, holds the line."""
         return self.state in _OFF_HOOK
 
     # -- what comes in
 
-    def handle_fact(self, fact, at, loop_mv, digit):
+    def handle_fact(self, fact: int, at: int, loop_mv: int, digit: str) -> None:
         """Take one fact of the loop sensor (facts.py), with its tick; `digit` goes with PULSE_DIGIT."""
         self.loop_mv = loop_mv
         if fact == facts.PULSE_DIGIT:
@@ -78,7 +88,7 @@ class LineState:
         else:
             self._move(fact, at, None)
 
-    def handle_heard(self, kind, fields, at):
+    def handle_heard(self, kind: str, fields: "dict[str, Any]", at: int) -> None:
         """Take one thing the ear heard: caller_id, digit, tone_detected, call_waiting."""
         if kind == "caller_id":
             if self.state == ON_HOOK and fields["format"] == "failed":
@@ -91,7 +101,7 @@ class LineState:
             fields["call"] = self.call
             self._journal.append(at, kind, fields)
 
-    def tick(self, now):
+    def tick(self, now: int) -> None:
         """Let time pass; once a block."""
         limit_ms = _TIMEOUTS_MS.get(self.state)
         if limit_ms is None or self._is_bursting or since_ms(now, self._since) < limit_ms:
@@ -99,7 +109,7 @@ class LineState:
         if self.state != DIALLING or self._digits:
             self._move(TIMEOUT, now, None)
 
-    def _move(self, what, at, value):
+    def _move(self, what: "int | str", at: int, value: "Any") -> None:
         row = TRANSITIONS[self.state].get(what)
         if row is None:
             return
@@ -112,76 +122,76 @@ class LineState:
 
     # -- actions
 
-    def _tell(self, at, kind, **fields):
+    def _tell(self, at: int, kind: str, **fields: "Any") -> None:
         fields["call"] = self.call
         self._journal.append(at, kind, fields)
 
-    def _open(self):
+    def _open(self) -> None:
         self.call = self._journal.next_seq
         self._bursts = 0
         self._digits = ""
 
-    def _tell_line(self, at, state):
+    def _tell_line(self, at: int, state: str) -> None:
         fields = {"state": state, "line_mv": self.loop_mv}
         if self.call is not None:
             fields["call"] = self.call
         self._journal.append(at, "line_changed", fields)
 
-    def _announce(self, at, fields):
+    def _announce(self, at: int, fields: "dict[str, Any]") -> None:
         self._open()
         self._tell_caller_id(at, fields)
 
-    def _tell_caller_id(self, at, fields):
+    def _tell_caller_id(self, at: int, fields: "dict[str, Any]") -> None:
         fields["call"] = self.call
         self._journal.append(at, "caller_id", fields)
 
-    def _ring(self, at, _):
+    def _ring(self, at: int, _: "Any") -> None:
         if self.call is None:
             self._open()
         self._tell(at, "ring_started")
         self._burst(at, _)
 
-    def _burst(self, at, _):
+    def _burst(self, at: int, _: "Any") -> None:
         self._bursts += 1
         self._is_bursting = True
         self._tell(at, "ring_burst", burst=self._bursts)
 
-    def _end_burst(self, at, _):
+    def _end_burst(self, at: int, _: "Any") -> None:
         self._is_bursting = False
         self._since = self._burst_ended_at = at
         self._ear.ring_ended(at)
 
-    def _stop_ring(self, at, _):
+    def _stop_ring(self, at: int, _: "Any") -> None:
         if self.call is None:
             return
         self._is_bursting = False
         self._tell(self._burst_ended_at if self._bursts else at, "ring_stopped", bursts=self._bursts)
         self.call = None
 
-    def _cut_ring(self, at, _):
+    def _cut_ring(self, at: int, _: "Any") -> None:
         self._stop_ring(at, _)
         self._tell_line(at, "cut")
 
-    def _answer(self, at, _):
+    def _answer(self, at: int, _: "Any") -> None:
         self._is_bursting = False
         self._go_off_hook(at, rings=self._bursts)
 
-    def _lift(self, at, _):
+    def _lift(self, at: int, _: "Any") -> None:
         self._open()
         self._go_off_hook(at)
 
-    def _resume(self, at, _):
+    def _resume(self, at: int, _: "Any") -> None:
         self._open()
         self._go_off_hook(at, resumed=True)
 
-    def _go_off_hook(self, at, **fields):
+    def _go_off_hook(self, at: int, **fields: "Any") -> None:
         by = "box" if self.is_by_box else "phone"
         self._tell(at, "off_hook", by=by, line_mv=self.loop_mv, **fields)
         self._tell(at, "recording_started", codec="alaw")
         self._recorder.start(self.call, at)
         self._ear.set_hook(True)
 
-    def _hang_up(self, at, _, by="phone"):
+    def _hang_up(self, at: int, _: "Any", by: str = "phone") -> None:
         self._tell_digits(at, _)
         samples = self._recorder.stop(at)
         self._tell(at, "on_hook", by="box" if self.is_by_box else by)
@@ -190,47 +200,47 @@ class LineState:
         self.call = None
         self._ear.set_hook(False)
 
-    def _cut_call(self, at, _):
+    def _cut_call(self, at: int, _: "Any") -> None:
         self._tell_line(at, "cut")
         self._hang_up(at, _, "line")
 
-    def _collect(self, at, digit):
+    def _collect(self, at: int, digit: str) -> None:
         if len(self._digits) < MAX_DIGITS:
             self._digits += digit
         self._since = at
 
-    def _tell_digits(self, at, _):
+    def _tell_digits(self, at: int, _: "Any") -> None:
         if self._digits:
             method = "pulse" if self._is_pulse else "dtmf"
             self._tell(at, "digits_dialled", digits=self._digits, method=method)
             self._digits = ""
 
-    def _tell_key(self, at, digit):
+    def _tell_key(self, at: int, digit: str) -> None:
         self._tell(at, "key_pressed", key=digit)
 
-    def _hold(self, at, _):
+    def _hold(self, at: int, _: "Any") -> None:
         self._recorder.hold(at)
 
-    def _release(self, at, _):
+    def _release(self, at: int, _: "Any") -> None:
         self._recorder.release()
 
-    def _flash(self, at, _):
+    def _flash(self, at: int, _: "Any") -> None:
         self._recorder.release()
         self._tell_line(at, "flash")
 
-    def _cut(self, at, _):
+    def _cut(self, at: int, _: "Any") -> None:
         self._tell_line(at, "cut")
 
-    def _mend(self, at, _):
+    def _mend(self, at: int, _: "Any") -> None:
         self._tell_line(at, "normal")
 
-    def _reverse(self, at, _):
+    def _reverse(self, at: int, _: "Any") -> None:
         self._tell_line(at, "reversed")
 
-    def _low(self, at, _):
+    def _low(self, at: int, _: "Any") -> None:
         self._tell_line(at, "low")
 
-    def _connect(self, at, _):
+    def _connect(self, at: int, _: "Any") -> None:
         self._tell_digits(at, _)
         self._tell_line(at, "reversed")
         self._tell(at, "tone_detected", tone="connected", method="reversal")

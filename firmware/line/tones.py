@@ -1,5 +1,10 @@
 """Call-progress tones: which tone stands on the line, and what its cadence says."""
 
+try:
+    from micropython import const
+except ImportError:  # CPython
+    from firmware.dsp.portable import const
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Cadence = tuple[str, int, int, int, int]
@@ -17,8 +22,8 @@ CHINA = (
 )
 PROGRESS_FREQS = (450, 950, 1100, 1400)
 HOP_MS = 8
-BRIDGE_HOPS = 3  # a gap or a burst of at most 24 ms changes nothing
-LONG_OFF_MS = 1200  # an off of 3 s and more is told after this, without waiting for its end
+_BRIDGE_HOPS = const(3)  # a gap or a burst of at most 24 ms changes nothing
+_LONG_OFF_MS = const(1200)  # an off of 3 s and more is told after this, without waiting for its end
 
 
 class ToneDetector:
@@ -46,7 +51,7 @@ class ToneDetector:
             self._pending = freq_hz
             self._pending_hops = 0
         self._pending_hops += 1
-        if self._pending_hops <= BRIDGE_HOPS:
+        if self._pending_hops <= _BRIDGE_HOPS:
             return None
         return self._change(freq_hz)
 
@@ -78,7 +83,7 @@ class ToneDetector:
             for name, tone, on, off, _ in self._profile:
                 if not off and tone == self._tone and lasted_ms == on:
                     return self._tell(name, tone)
-        elif lasted_ms == LONG_OFF_MS and self._on_ms:
+        elif lasted_ms == _LONG_OFF_MS and self._on_ms:
             for name, tone, on, off, _ in self._profile:
                 if off >= 3000 and tone == self._on_tone and _near(self._on_ms, on):
                     return self._tell(name, tone)

@@ -4,9 +4,13 @@ A block device for `vfs.VfsLfs2` with the extended protocol: erase sets bytes to
 offset inside an erased block. A cut inside an operation leaves its first bytes done and the rest as it was.
 """
 
-ERASE_SIZE = 4096
-_PROGRAM_SIZE = 256
-_SYNC, _COUNT, _SIZE, _ERASE = 3, 4, 5, 6
+from micropython import const
+
+_ERASE_SIZE = const(4096)
+_SYNC = const(3)
+_COUNT = const(4)
+_SIZE = const(5)
+_ERASE = const(6)
 
 
 class FlashFile:
@@ -26,19 +30,19 @@ class FlashFile:
         self._on_cut = on_cut
 
     def readblocks(self, block, buffer, offset=0):
-        self._file.seek(block * ERASE_SIZE + offset)
+        self._file.seek(block * _ERASE_SIZE + offset)
         self._file.readinto(buffer)
 
     def writeblocks(self, block, buffer, offset=0):
-        self._change(block * ERASE_SIZE + offset, buffer)
+        self._change(block * _ERASE_SIZE + offset, buffer)
 
     def ioctl(self, operation, argument):
         if operation == _COUNT:
-            return self._size // ERASE_SIZE
+            return self._size // _ERASE_SIZE
         if operation == _SIZE:
-            return ERASE_SIZE
+            return _ERASE_SIZE
         if operation == _ERASE:
-            self._change(argument * ERASE_SIZE, b"\xff" * ERASE_SIZE)
+            self._change(argument * _ERASE_SIZE, b"\xff" * _ERASE_SIZE)
         elif operation == _SYNC:
             self._file.flush()
         return 0

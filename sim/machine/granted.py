@@ -18,11 +18,13 @@ Reading a whole block of 32 ms allocates nothing, so a test may lock the heap ar
 import struct
 from array import array
 
-SAMPLES = 0
-QUIET = 1
+from micropython import const
+
+_SAMPLES = const(0)
+_QUIET = const(1)
 _REQUEST = "<BBHIII"
 _ANSWER = "<IHBB"
-BLOCK_MS = 32
+_BLOCK_MS = const(32)
 
 ENDED_RESET = 1
 ENDED_WATCHDOG = 2
@@ -51,7 +53,7 @@ class Clock:
         self._stream = stream
         self._started = False
         self._head = bytearray(16)
-        self._rows = array("H", [0] * (3 * BLOCK_MS))
+        self._rows = array("H", [0] * (3 * _BLOCK_MS))
 
     def read_frames(self, buffer):
         """Move granted frames into `buffer`, waiting for the next grant when there are none.
@@ -87,9 +89,9 @@ class Clock:
         self.frames_left = head[2] | head[3] << 8
         duration_ms = head[4] | head[5] << 8 | head[6] << 16 | head[7] << 24
         serial = head[8] | head[9] << 8 | head[10] << 16
-        count = duration_ms if kind == SAMPLES else 1
+        count = duration_ms if kind == _SAMPLES else 1
         rows = self._rows
-        if count == BLOCK_MS:
+        if count == _BLOCK_MS:
             self._read_exactly(rows)
         else:
             rows = array("H", bytes(6 * count))
@@ -98,7 +100,7 @@ class Clock:
             data = bytearray(serial)
             self._read_exactly(data)
             self.received.extend(data)
-        if kind == SAMPLES:
+        if kind == _SAMPLES:
             self._pass_block(rows, count)
         else:
             self._pass_quiet(rows, duration_ms)

@@ -7,13 +7,16 @@ the real part does wrong is kept: reads come back short, a full FIFO drops, a la
 import io
 
 import granted
+from micropython import const
 
-_POLL, _FILENO = 3, 10
-_READ, _WRITE = 1, 4
+_POLL = const(3)
+_FILENO = const(10)
+_READ = const(1)
+_WRITE = const(4)
 PIN_BITS = {10: 0, 11: 1, 12: 2, 13: 3}
 """GPIO to its bit in a row: ring, line in use (DET1), battery (DET2), polarity."""
-SEIZE_PIN = 14
-MICROVOLTS_PER_CODE = 800
+_SEIZE_PIN = const(14)
+_MICROVOLTS_PER_CODE = const(800)
 """12 bits over 3.3 V."""
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
@@ -53,7 +56,7 @@ class Pin:
     def value(self, level=None):
         if level is not None:
             self._level = 1 if level else 0
-            if self._number == SEIZE_PIN:
+            if self._number == _SEIZE_PIN:
                 granted.clock.seized = self._level
             return None
         return granted.clock.pins >> self._bit & 1 if self._bit >= 0 else self._level
@@ -69,7 +72,7 @@ class ADC:
 
     def read_uv(self):
         clock = granted.clock
-        return (clock.plus if self._is_plus else clock.minus) * MICROVOLTS_PER_CODE
+        return (clock.plus if self._is_plus else clock.minus) * _MICROVOLTS_PER_CODE
 
 
 class Timer:

@@ -5,9 +5,10 @@ firmware waits in `select.poll` only.
 """
 
 import granted
+from micropython import const
 from utime import *  # noqa: F403  (the built-in under its old name)
 
-_TICKS_MASK = 0x3FFFFFFF
+_TICKS_MASK = const(0x3FFFFFFF)
 """Ticks wrap at 2^30 as on a 32-bit board; the unix port's own wrap at 2^62."""
 
 
