@@ -92,6 +92,7 @@ class Board:
     Attributes:
         now_ms: uptime of this boot.
         restarts: how often the board reset itself (watchdog or reboot).
+        exit_status: of the child that ended last.
         is_cut: power was lost inside a flash operation, as `cut_flash` asked; `restart` brings it back.
     """
 
@@ -99,6 +100,7 @@ class Board:
         self.settings = settings
         self.restarts = 0
         self.is_cut = False
+        self.exit_status: int | None = None
         self.now_ms = settings.start_ms
         self._front_end = FrontEnd()
         self._rom = build_rom(settings.root, CACHE)
@@ -148,6 +150,11 @@ class Board:
         """From the next power-on, lose power in flash `operation` (from 1) after `reached` of its bytes."""
         self._cut = (operation, reached)
 
+    @property
+    def is_powered(self) -> bool:
+        """True while its child runs."""
+        return self._process is not None
+
     def close(self) -> None:
         """End the child; harmless twice."""
         self.kill()
@@ -187,7 +194,7 @@ class Board:
 
     def _end_process(self) -> None:
         assert self._process is not None
-        self._process.wait()
+        self.exit_status = self._process.wait()
         self._process = None
         self._socket.close()
 

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from sim.board import BoardSettings
+from sim.chaos.cli import chaos, reconcile
 from sim.decode import Heard, Mode, decode_files
 from sim.demo.cli import demo
 from sim.errors import SimulatorError
@@ -30,6 +31,8 @@ def _main() -> None:
 
 
 app.command()(demo)
+app.command()(chaos)
+app.command()(reconcile)
 
 
 @app.command()

@@ -1,0 +1,90 @@
+"""What a run leaves to be counted: the truth of the exchanges, and what the cloud's HTTP API shows."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sim.call import CallTruth
+from sim.chaos.site import Box, Site
+from sim.demo.api import ApiRefused, CloudClient
+from sim.demo.recording import measure
+
+TRUTH, CLOUD, FAULTS = "truth.jsonl", "cloud.jsonl", "faults.jsonl"
+SAMPLE_RATE_HZ = 8000
+
+Row = dict[str, Any]
+
+
+def write_truth(site: Site, path: Path) -> None:
+    """One row a call, from the exchanges' own records."""
+    rows = [truth_row(site, box, truth) for box in site.boxes for truth in box.scene.truths]
+    _write(path, rows)
+
+
+def truth_row(site: Site, box: Box, truth: CallTruth) -> Row:
+    """What the exchange knows of a call, and what the faults may excuse."""
+    ended_ms = truth.ended_ms if truth.ended_ms is not None else box.scene.line.agenda.now_ms
+    start_ms, end_ms = site.unix_ms(box, truth.started_ms), site.unix_ms(box, ended_ms)
+    allowed = [truth.outcome]
+    if site.outages.was_cut(box.source, start_ms, end_ms):
+        allowed.append("interrupted")
+    silent_ms = 0
+    if truth.off_hook_ms is not None:
+        silent_ms = site.outages.silent_ms(box.source, site.unix_ms(box, truth.off_hook_ms), end_ms)
+    return {
+        "box": box.source,
+        "start": start_ms / 1000,
+        "direction": truth.direction,
+        "number": truth.number or None,
+        "outcome": truth.outcome,
+        "allowed_outcomes": allowed,
+        "ring_count": truth.ring_count,
+        "talk_seconds": round((truth.talk_ms or 0) / 1000, 3),
+        "recording_seconds": round(truth.off_hook_for_ms / 1000, 3) if truth.off_hook_for_ms else None,
+        "gap_seconds": silent_ms / 1000,
+    }
+
+
+def write_cloud(client: CloudClient, desk: str, path: Path) -> None:
+    """One row a call, from the HTTP API alone; recordings are measured by decoding the stored files."""
+    _write(path, [cloud_row(client, call) for call in client.calls(desk=desk)])
+
+
+def cloud_row(client: CloudClient, call: Row) -> Row:
+    """What the cloud shows of a call."""
+    recording = call["recording"] or {}
+    gaps = recording.get("gaps") or []
+    return {
+        "box": call["box"],
+        "start": datetime.fromisoformat(call["started_at"]).timestamp(),
+        "direction": call["direction"],
+        "number": call["dialled"] if call["direction"] == "out" else call["number"],
+        "outcome": call["outcome"],
+        "ring_count": call["ring_count"],
+        "talk_seconds": call["talk_seconds"],
+        "recording_seconds": _decode_seconds(client, call["id"]) if recording else None,
+        "gap_seconds": round(sum(count for _, count in gaps) / SAMPLE_RATE_HZ, 3),
+        "id": call["id"],
+        "recording_state": recording.get("state", "none"),
+    }
+
+
+def _decode_seconds(client: CloudClient, call: str) -> float | None:
+    """None where no stored file can be played; 0 for one that is damaged."""
+    try:
+        measured = measure(client.recording(call))
+    except ApiRefused:
+        return None
+    return round(measured.seconds, 3) if measured.is_whole else 0.0
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of one file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+def _write(path: Path, rows: Iterable[Row]) -> None:
+    ordered = sorted(rows, key=lambda row: (row["start"], row["box"]))
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ordered), encoding="utf-8")

@@ -1,0 +1,63 @@
+"""One run of chaos, from the first call to the evidence."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.chaos.director import Director
+from sim.chaos.evidence import CLOUD, FAULTS, TRUTH, write_cloud, write_truth
+from sim.chaos.sabotage import ChaosSabotage, build_cables, double_a_call
+from sim.chaos.site import Site, SiteSettings
+from sim.demo.api import CloudClient
+
+STEP_MS = 2_000
+
+
+@dataclass(frozen=True)
+class ChaosReport:
+    """What a run did, in figures."""
+
+    calls: int
+    faults: int
+    line_seconds: float
+    sampled_seconds: float
+    wall_seconds: float
+
+
+def run_chaos(
+    folder: Path, calls: int, boxes: int, seed: int, sabotage: ChaosSabotage | None = None
+) -> ChaosReport:
+    """Play `calls` calls on `boxes` lines under faults; leaves the evidence in `folder`.
+
+    Raises:
+        SimulatorError: a part did not come back, or something is never committed.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = SiteSettings(folder, calls, boxes, seed, build_cables(sabotage), {})
+    with ExitStack() as resources:
+        site = Site(settings, resources)
+        director = Director(site, folder / FAULTS)
+        began_s = time.monotonic()
+        site.begin_traffic()
+        while not site.is_over:
+            director.advance()
+            site.live(director.left_ms(STEP_MS))
+        director.finish()
+        site.finish()
+        wall_s = time.monotonic() - began_s
+        write_truth(site, folder / TRUTH)
+        if sabotage is ChaosSabotage.DOUBLE_CALL:
+            double_a_call(site.database_url)
+        login = site.stack.login("agent")
+        client = CloudClient(site.stack.url, login.username, login.password)
+        resources.callback(client.close)
+        write_cloud(client, site.desk, folder / CLOUD)
+        return ChaosReport(
+            site.calls_begun,
+            director.told,
+            site.run.line_ms / 1000,
+            site.run.sampled_ms / 1000,
+            wall_s,
+        )

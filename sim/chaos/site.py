@@ -1,0 +1,198 @@
+"""The site that chaos comes over: lines with their boxes, one desk PC with one agent, broker and cloud.
+
+One agent has all boxes, as the PC of a service desk has. Everything is a real process but the lines.
+"""
+
+import random
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.board import Board, BoardSettings
+from sim.chaos.outages import Outages
+from sim.chaos.port import PluggablePort
+from sim.chaos.traffic import Traffic, plan_calls, shared
+from sim.chaos.wire import WiredBoard
+from sim.clock import TimeService
+from sim.demo.children import Child, Children
+from sim.demo.stack import Stack, StackSettings, find_free_port
+from sim.errors import SimulatorError
+from sim.scenario import Scenario, ScenarioRun
+from sim.seat import Seat, SerialFilter
+from sim.stepped import COMMIT_EVERY_MS, SteppedRun
+
+START_MS = 1_780_000_000_000
+"""28 May 2026: the same for each run, so that a seed says all."""
+JOIN_S = 60.0
+WARM_UP_MS = 5_000
+CALM_MS = 30_000
+"""Lived after the last call, so that every box has told everything."""
+
+
+@dataclass(frozen=True)
+class SiteSettings:
+    """How large a run is.
+
+    Attributes:
+        folder: everything is left here.
+        cables: what the bytes of a box pass through, by its number; a sabotage breaks one.
+    """
+
+    folder: Path
+    calls: int
+    boxes: int
+    seed: int
+    cables: dict[int, SerialFilter]
+    cloud_env: dict[str, str]
+
+
+class Box:
+    """One line with its box, its port and its callers.
+
+    Attributes:
+        away_until_ms: when it could last not speak to the PC (unix).
+    """
+
+    def __init__(self, number: int, settings: SiteSettings, traffic_rng: random.Random) -> None:
+        self.source = f"5117b0c0{number:04x}"
+        seed = settings.seed * 1000 + number
+        self.rng = random.Random(f"{settings.seed} box {number}")
+        self.scene = ScenarioRun(Scenario(seed=seed))
+        self.port = PluggablePort(settings.folder / "ports", f"box-{number}")
+        flash = settings.folder / f"flash-{number}.bin"
+        self.board = Board(BoardSettings(self.source, flash, seed=seed))
+        self.wire = WiredBoard(self.board, self.rng)
+        self.seat = Seat(self.scene.line, self.wire, self.port, settings.cables.get(number, bytes))
+        self.traffic: Traffic | None = None
+        self.away_until_ms = 0
+
+    def close(self) -> None:
+        """End the board, take the port away."""
+        self.board.close()
+        self.port.close()
+
+
+class Site:
+    """Everything started. Faults act on its parts; `live` lets time pass.
+
+    Attributes:
+        agent, cloud, broker: the processes as they run now; None while one is dead.
+        agent_since_ms: when the agent joined (unix).
+    """
+
+    def __init__(self, settings: SiteSettings, resources: ExitStack) -> None:
+        self.settings = settings
+        self.rng = random.Random(f"{settings.seed} faults")
+        self.outages = Outages()
+        self.service = TimeService(START_MS)
+        resources.callback(self.service.close)
+        self.children = resources.enter_context(Children(settings.folder / "logs"))
+        web_port = find_free_port()
+        self.stack = Stack(
+            StackSettings(
+                settings.folder, web_port=web_port, clock=self.service.address, cloud_env=settings.cloud_env
+            ),
+            self.children,
+        )
+        self.boxes: list[Box] = []
+        for number in range(settings.boxes):
+            self.boxes.append(Box(number, settings, self.rng))
+            resources.callback(self.boxes[-1].close)
+        self.run = SteppedRun(self.service, [box.seat for box in self.boxes])
+        self.agent_since_ms = 0
+        self._since_commit_ms = 0
+        self.agent: Child | None = None
+        self.cloud: Child | None = None
+        self.broker: Child | None = None
+        self._start()
+
+    @property
+    def now_ms(self) -> int:
+        """Unix time."""
+        return self.service.now_ms
+
+    @property
+    def desk(self) -> str:
+        return self.stack.desks[0].id
+
+    @property
+    def database_url(self) -> str:
+        """Of the cloud's database, for SQLAlchemy."""
+        given = self.settings.cloud_env.get("CLOUDSEAT_CLOUD_DATABASE_URL")
+        return given or f"sqlite:///{self.settings.folder / 'cloud' / 'cloud.sqlite3'}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Every process runs."""
+        return None not in (self.agent, self.cloud, self.broker)
+
+    @property
+    def calls_begun(self) -> int:
+        return sum(len(box.scene.truths) for box in self.boxes)
+
+    @property
+    def is_over(self) -> bool:
+        """All calls have been made."""
+        return all(box.traffic is not None and box.traffic.is_over for box in self.boxes)
+
+    def begin_traffic(self) -> None:
+        """From now on people call."""
+        calls = plan_calls(random.Random(f"{self.settings.seed} calls"))
+        take = shared(calls, self.settings.calls)
+        for box in self.boxes:
+            box.traffic = Traffic(box.scene, take, box.rng)
+
+    def unix_ms(self, box: Box, line_ms: int) -> int:
+        """Unix time of a moment of a box's line."""
+        return self.now_ms - box.scene.line.agenda.now_ms + line_ms
+
+    def live(self, limit_ms: int) -> None:
+        """Let one step of at most about `limit_ms` pass; commit now and then where that is possible."""
+        self._since_commit_ms += self.run.step(limit_ms)
+        if self.is_whole and self._since_commit_ms >= COMMIT_EVERY_MS:
+            self._since_commit_ms = 0
+            self.run.settle("committed")
+
+    def live_for(self, ms: int) -> None:
+        """Let `ms` pass."""
+        end_ms = self.now_ms + ms
+        while self.now_ms < end_ms:
+            self.live(end_ms - self.now_ms)
+
+    def start_agent(self) -> None:
+        """The desk's PC: returns when its agent has joined."""
+        self.agent = self.stack.start_agent(0, [box.port.path for box in self.boxes])
+        self._await_clients(agents=1, observers=0)
+        self.agent_since_ms = self.now_ms
+
+    def start_cloud(self) -> None:
+        """Returns when the cloud takes requests."""
+        self.cloud = self.stack.start_cloud()
+        self._await_clients(agents=0, observers=1)
+        self.stack.await_cloud(self.cloud)
+
+    def start_broker(self) -> None:
+        """Returns when the broker takes connections."""
+        self.broker = self.stack.run_broker()
+
+    def finish(self) -> None:
+        """Everything is whole again: wait until all of it is in the cloud."""
+        self.live_for(CALM_MS)
+        for goal in ("committed", "uploaded", "committed"):
+            self.run.settle(goal)
+
+    def _start(self) -> None:
+        self.stack.seed()
+        self.broker = self.stack.start_broker()
+        self.start_cloud()
+        self.start_agent()
+        self.run.await_ports()
+        self.run.run(WARM_UP_MS)
+        self.run.settle("committed")
+
+    def _await_clients(self, agents: int, observers: int) -> None:
+        try:
+            self.service.await_clients(agents, observers, JOIN_S)
+        except SimulatorError:
+            self.children.check()
+            raise
