@@ -42,7 +42,8 @@ class CommandFlow:
         """
         cloud_ms = self._offset.cloud_ms(now)
         session = self._boxes.session_of(source)
-        judged = judge_command(payload, cloud_ms, session is not None and session.is_open)
+        is_attached = session is not None and session.is_open and session.is_ready
+        judged = judge_command(payload, cloud_ms, is_attached)
         if self._table.is_known(judged.id):
             log.info("command.repeated", id=judged.id)
             return

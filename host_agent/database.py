@@ -115,7 +115,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; nested use joins the outer transaction.
 
     Raises:
-        AgentError: `spool.full` when the disk has no room; nothing was changed.
+        AgentError: `spool.full` when the disk has no room, `spool.unwritable`; nothing was changed.
     """
     if connection.in_transaction:
         yield
@@ -127,10 +127,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-            raise AgentError(
-                "spool.full",
-                "The disk is full: events cannot be stored and stay on the box.",
-                "Free some space on the disk of the data folder; the agent goes on by itself.",
-            ) from error
+        if isinstance(error, sqlite3.OperationalError):
+            raise _explain(error) from error
         raise
+
+
+def _explain(error: sqlite3.OperationalError) -> AgentError:
+    if "full" in str(error):
+        return AgentError(
+            "spool.full",
+            "The disk is full: events cannot be stored and stay on the box.",
+            "Free some space on the disk of the data folder; the agent goes on by itself.",
+        )
+    return AgentError(
+        "spool.unwritable",
+        f"The spool cannot be written ({error}): events stay on the box.",
+        "Check the disk and the rights of the data folder; the agent goes on by itself.",
+    )

@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from host_agent.errors import AgentError
 from host_agent.files import write_durably
 from protocol.ids import build_boot, is_source
 
@@ -26,12 +27,21 @@ def begin_run(path: Path, enrolled_as: str | None = None) -> Identity:
 
     Args:
         enrolled_as: the agent id of the credentials, which goes before the file's.
+    Raises:
+        AgentError: `identity.unwritable`.
     """
     agent_id, life, count = _read(path) or (secrets.token_hex(6), secrets.randbits(32), 0)
     agent_id = enrolled_as or agent_id
     count += 1
     body = {"agent_id": agent_id, "life": life, "count": count}
-    write_durably(path, json.dumps({**body, "crc": _crc(body)}).encode())
+    try:
+        write_durably(path, json.dumps({**body, "crc": _crc(body)}).encode())
+    except OSError as error:
+        raise AgentError(
+            "identity.unwritable",
+            f"{path} cannot be written: {error}.",
+            "Free some space on this disk, or choose another folder with CLOUDSEAT_AGENT_DATA_DIR.",
+        ) from error
     return Identity(agent_id, build_boot(life, count))
 
 

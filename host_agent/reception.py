@@ -3,9 +3,9 @@ passed on.
 
 Rules:
 - An event gets its `at` here, once, from the anchor of its boot; the spool keeps the first.
-- A box says one hello until somebody answers, for hours if need be, so the uptime of a first hello may be old.
-  As soon as the box is known to hear, the session is opened anew, once a boot: the uptime of that second hello,
-  said at that moment, makes the anchor. What came before is not acknowledged, and comes again.
+- A box says one hello until somebody answers, for hours if need be: the uptime of a first hello may be old.
+  As soon as the box is known to hear, the session is opened anew, once a boot; the uptime of that second
+  hello, said at that moment, makes the anchor. What came before is not acknowledged, and comes again.
 - An event of an earlier boot takes that boot's time from what the spool has of it; where it has nothing, the
   moment the present boot began stands for it: it was not later.
 - The journal is acknowledged after the commit: that is what `then` of the intake is for.

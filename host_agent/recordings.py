@@ -2,7 +2,8 @@
 
 Rules:
 - A recording is complete when its length is known (recording_stopped) and every sample has arrived or is a
-  declared gap; or SETTLE_MS after its last sign of life; or at once when its box has booted again.
+  declared gap; or SETTLE_MS after its last sign of life; or at once when its box says hello with another
+  boot.
 - Samples go to disk as they come, by index; a doubled frame changes nothing; what is missing becomes a gap.
 - A disk without room costs samples (a gap named `disk_full`), never the rest of the recording.
 """
@@ -11,6 +12,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from host_agent.errors import AgentError
 from host_agent.gaps import Gap, covered_until
 from host_agent.recording_index import RecordingIndex, RecordingRow
 from host_agent.segments import SegmentWriter
@@ -41,14 +43,20 @@ class _Writing:
     samples: int | None
     declared: list[Gap] = field(default_factory=list)
     is_over: bool = False
+    is_past: bool = False
+
+    @property
+    def due_ms(self) -> int:
+        """When it is complete though nothing more is known of it."""
+        is_awaited = self.samples is None and not self.is_past
+        return self.alive_ms + (ABSENT_MS if is_awaited else SETTLE_MS)
 
     def is_complete(self, now_ms: int) -> bool:
-        if self.is_over:
+        if self.is_over or now_ms >= self.due_ms:
             return True
         if self.samples is None:
-            return now_ms - self.alive_ms >= ABSENT_MS
-        arrived = covered_until(self.writer.next_sample, self.declared) >= self.samples
-        return arrived or now_ms - self.alive_ms >= SETTLE_MS
+            return False
+        return covered_until(self.writer.next_sample, self.declared) >= self.samples
 
 
 class Recordings:
@@ -66,6 +74,7 @@ class Recordings:
         self._root = root
         self._index = index
         self._writing: dict[str, _Writing] = {}
+        self._boots: dict[str, str] = {}
         for row in index.in_state("writing"):
             self._open(row, now_ms)
         self._sweep()
@@ -91,9 +100,6 @@ class Recordings:
 
     def handle_event(self, event: EventRecord, now_ms: int) -> None:
         """The same event after its commit."""
-        if event.type == "boot":
-            self.handle_boot(event.source, event.boot)
-            return
         if event.type not in ("recording_started", "audio_gap", "recording_stopped"):
             return
         writing = self._find(_call_of(event), now_ms)
@@ -112,8 +118,11 @@ class Recordings:
         call = build_call_id(source, boot, box_call)
         writing = self._writing.get(call)
         if writing is None:
-            self._index.begin(call, source, boot, box_call, unix_ms)
-            writing = self._find(call, now_ms)
+            try:
+                self._index.begin(call, source, boot, box_call, unix_ms)
+                writing = self._find(call, now_ms)
+            except AgentError:  # no room even for a row: these samples will be missing, and so a gap
+                self.has_room = False
         if writing is None:
             self.late_samples += len(alaw)
             return
@@ -128,6 +137,7 @@ class Recordings:
 
     def handle_boot(self, source: str, boot: str) -> None:
         """The box runs as `boot` now: what it recorded in another boot is over."""
+        self._boots[source] = boot
         for writing in self._writing.values():
             if writing.row.source == source and writing.row.boot != boot:
                 writing.is_over = True
@@ -160,10 +170,7 @@ class Recordings:
 
     def next_due_ms(self) -> int | None:
         """When time alone completes a recording."""
-        return min((self._due_ms(writing) for writing in self._writing.values()), default=None)
-
-    def _due_ms(self, writing: _Writing) -> int:
-        return writing.alive_ms + (ABSENT_MS if writing.samples is None else SETTLE_MS)
+        return min((writing.due_ms for writing in self._writing.values()), default=None)
 
     def _sweep(self) -> None:
         """Audio whose recording was stored just before the end of an earlier run; unknown folders stay."""
@@ -182,7 +189,8 @@ class Recordings:
 
     def _open(self, row: RecordingRow, now_ms: int) -> None:
         writer = SegmentWriter(self.audio_folder(row.call))
-        self._writing[row.call] = _Writing(row, writer, now_ms, row.samples, list(row.gaps))
+        is_past = self._boots.get(row.source, row.boot) != row.boot
+        self._writing[row.call] = _Writing(row, writer, now_ms, row.samples, list(row.gaps), is_past=is_past)
 
 
 def _call_of(event: EventRecord) -> str:

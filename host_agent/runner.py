@@ -11,7 +11,7 @@ import structlog
 from host_agent.clock import SystemClock
 from host_agent.core import Core
 from host_agent.errors import AgentError
-from host_agent.ports import Awaited, Granted, Input, Instant, StopAsked
+from host_agent.ports import Awaited, Granted, Input, Instant, SerialBytes, StopAsked
 from host_agent.stepped_clock import SteppedClock, TimeClient
 
 MAX_BATCH = 256
@@ -102,6 +102,7 @@ class SteppedRun:
         self._awaited: Awaited | None = None
         self._progress: tuple[int, int] = (0, 0)
         self._stalled_at = 0.0
+        self._early: list[SerialBytes] = []
 
     def run(self) -> str:
         """Until a StopAsked; returns its reason."""
@@ -116,6 +117,8 @@ class SteppedRun:
                 self._awaited = item
                 self._stalled_at = time.monotonic() + STALL_S
                 self._supervisor.run(self._core.tick, self._clock.now())
+            elif isinstance(item, SerialBytes):
+                self._early.append(item)  # they belong to the step that is about to be granted
             elif item is not None:
                 self._handle(item, self._clock.now())
             if self._awaited is not None:
@@ -125,6 +128,9 @@ class SteppedRun:
         self._clock.set(grant.unix_ms)
         now = self._clock.now()
         self._supervisor.run(self._core.parts.cloud.advance, now)
+        early, self._early = self._early, []
+        for early_item in early:
+            self._supervisor.run(self._core.handle, early_item, now)
         while not (self._core.parts.cloud.has_tried_time and self._has_read(grant)):
             item = self._inputs.get(None)
             if isinstance(item, StopAsked):

@@ -75,8 +75,7 @@ class SegmentWriter:
     """Appends to one recording. Samples already held are dropped: a doubled frame writes nothing twice."""
 
     def __init__(self, folder: Path) -> None:
-        """Go on where the folder ends; a torn tail is cut first."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Go on where the folder ends; a torn tail is cut first. The folder is made by the first frame."""
         self._folder = folder
         self._file: BinaryIO | None = None
         self._number = -1
@@ -115,6 +114,7 @@ class SegmentWriter:
     def _open_segment(self, number: int) -> BinaryIO:
         if self._file is None or number != self._number:
             self.close()
+            self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / f"{number:05d}{SUFFIX}"
             self._file = path.open("ab", buffering=0)
             self._number = number

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from host_agent.database import transaction
 from protocol.errors import MessageError
-from protocol.event_json import EventRecord, encode_event
+from protocol.event_json import EventRecord, decode_event, encode_event
 from protocol.events import check_event
 
 Range = tuple[str, int, int]
@@ -124,6 +124,12 @@ class Spool:
             (source, boot),
         )
         return [(first, last) for first, last in rows]
+
+    def last_event(self, source: str, boot: str) -> EventRecord | None:
+        """The newest event that is stored of one boot."""
+        query = "SELECT payload FROM event WHERE source = ? AND boot = ? ORDER BY seq DESC LIMIT 1"
+        row = self._db.execute(query, (source, boot)).fetchone()
+        return None if row is None else decode_event(row[0].encode())
 
     def refused(self) -> int:
         """How many things were said that could not be sent on."""

@@ -10,7 +10,7 @@ import tty
 from typing import Any
 
 from protocol.framing import AUDIO, CONTROL
-from protocol.link import OPENED, LinkEnd
+from protocol.link import AUDIO_WINDOW, OPENED, LinkEnd
 from protocol.messages import (
     decode_host_hello,
     decode_message,
@@ -37,7 +37,9 @@ class Board:
         self.hellos = 0
         self._sessions = 0
         self._seq = 0
-        self._outgoing: list[tuple[int, bytes]] = []
+        self._control: list[bytes] = []
+        self._audio: list[bytes] = []
+        self._audio_sent = 0
         self.link = LinkEnd(True, encode_board_hello(source, boot, "0.1.0", 0), self._draw_session)
 
     def _draw_session(self) -> int:
@@ -49,22 +51,22 @@ class Board:
         seq = self._seq
         self._seq += 1
         self.journal[seq] = encode_message("event", seq, uptime_ms, event_type, fields)
-        self._outgoing.append((CONTROL, self.journal[seq]))
+        self._control.append(self.journal[seq])
         return seq
 
     def say(self, *parts: Any) -> None:
         """Any other control message."""
-        self._outgoing.append((CONTROL, encode_message(*parts)))
+        self._control.append(encode_message(*parts))
 
     def play(self, call: int, first_sample: int, alaw: bytes) -> None:
         """Audio, in frames of at most 248 samples."""
         for at in range(0, len(alaw), 248):
-            self._outgoing.append((AUDIO, encode_audio(call, first_sample + at, alaw[at : at + 248])))
+            self._audio.append(encode_audio(call, first_sample + at, alaw[at : at + 248]))
 
     @property
     def is_idle(self) -> bool:
         """All is sent and every event acknowledged."""
-        return self.link.is_open and not self._outgoing and not self.journal
+        return self.link.is_open and not (self._control or self._audio or self.journal)
 
     def receive(self, data: bytes, now_ms: int) -> None:
         self.link.receive(data, now_ms)
@@ -72,8 +74,10 @@ class Board:
             if kind == OPENED:
                 self.hellos += 1
                 _, _, _, self.held = decode_host_hello(payload)
-                audio = [item for item in self._outgoing if item[0] == AUDIO]
-                self._outgoing = [(CONTROL, payload) for payload in self.journal.values()] + audio
+                events = self.journal.values()
+                others = [payload for payload in self._control if decode_message(payload)[0] != "event"]
+                self._control = [*events, *others]
+                self._audio_sent = 0
             elif kind == CONTROL:
                 self._hear(decode_message(payload))
 
@@ -88,9 +92,20 @@ class Board:
     def poll(self, now_ms: int) -> bytes:
         self.link.hello = encode_board_hello(self.source, self.boot, "0.1.0", now_ms & 0xFFFFFFFF)
         out = self.link.poll(now_ms)
-        while self._outgoing and self.link.send(*self._outgoing[0]):
-            del self._outgoing[0]
+        while self._control and self.link.send(CONTROL, self._control[0]):
+            del self._control[0]
+        if self.link.is_open:
+            self._send_audio()
         return out + self.link.poll(now_ms)
+
+    def _send_audio(self) -> None:
+        """Audio is kept until the link has it acknowledged: a new session sends the rest again."""
+        under_way = AUDIO_WINDOW - self.link.room(AUDIO)
+        acknowledged = self._audio_sent - under_way
+        del self._audio[:acknowledged]
+        self._audio_sent = under_way
+        while self._audio_sent < len(self._audio) and self.link.send(AUDIO, self._audio[self._audio_sent]):
+            self._audio_sent += 1
 
 
 class Cable:

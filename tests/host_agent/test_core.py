@@ -276,3 +276,53 @@ def test_the_anchor_is_in_cloud_time_where_it_is_known(desk: Desk) -> None:
     desk.run(SECOND)
     (event,) = desk.events("ring_started")
     assert event["clock"] == "synced" and event["at"].startswith("2026-03-17T10:00:00.")
+
+
+def test_a_box_that_called_for_hours_before_the_agent_came_has_the_right_time(tmp_path: Path) -> None:
+    board = Board()
+    for uptime_ms in range(0, 10 * SECOND, 500):
+        board.poll(uptime_ms)
+    desk = Desk(tmp_path)
+    desk.connect()
+    desk.clock.advance(3 * 3_600_000)
+    desk.plug("P1", board)
+    ring(board, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    (event,) = desk.events("ring_started")
+    assert event["at"].startswith("2026-03-17T12:00:00.")
+
+
+def test_events_of_an_earlier_boot_keep_that_boots_time_or_the_bound_that_is_known(desk: Desk) -> None:
+    desk.connect()
+    first = desk.plug("P1", Board())
+    ring(first, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.restart()
+    desk.connect()
+    desk.boards["P1"] = second = Board(boot="1f2e3d4c-9")
+    desk.run(SECOND)
+    second.say("past_event", "1f2e3d4c-7", 1, 3_600_000, "ring_stopped", {"call": 0, "bursts": 2})
+    second.say("past_event", "1f2e3d4c-8", 0, 3_600_000, "ring_started", {"call": 0})
+    desk.run(SECOND)
+    (stopped,) = desk.events("ring_stopped")
+    assert stopped["boot"] == "1f2e3d4c-7" and stopped["at"].startswith("2026-03-17T10:00:00.")
+    (rung,) = [event for event in desk.events("ring_started") if event["boot"] == "1f2e3d4c-8"]
+    assert rung["at"].startswith("2026-03-17T09:00:00.") and rung["clock"] == "unsynced"
+
+
+def test_a_recording_of_an_earlier_boot_does_not_end_the_present_one(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    board.say(
+        "past_event", "1f2e3d4c-6", 0, 5, "boot", {"reason": "power_on", "firmware": "1", "off_hook": False}
+    )
+    board.say("past_event", "1f2e3d4c-6", 1, 9, "recording_started", {"call": 1, "codec": "alaw"})
+    desk.run(20 * SECOND)
+    assert desk.events("recording_lost")[0]["fields"]["call"] == f"{board.source}-1f2e3d4c-6-1"
+    board.play(call, 1000, b"\x5a" * 1000)
+    board.state("recording_stopped", 9, call=call, samples=2000)
+    desk.run(SECOND)
+    desk.work("encode")
+    assert desk.events("recording_stored")[0]["fields"]["samples"] == 2000

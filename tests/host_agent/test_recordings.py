@@ -265,6 +265,26 @@ def test_no_sample_at_all_is_a_lost_recording(desk: Desk) -> None:
     assert lost == {"call": call_id(board, call), "reason": "no_audio"}
 
 
+def test_a_disk_that_is_full_at_the_first_sample_costs_samples_only(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = desk.plug("P1", Board())
+    recordings = desk.core.parts.recordings
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    folder = recordings.audio_folder(call_id(board, call))
+    folder.parent.mkdir(parents=True)
+    folder.write_bytes(b"in the way")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    folder.unlink()
+    desk.run(11 * SECOND)
+    board.play(call, 1000, b"\x5a" * 1000)
+    board.state("recording_stopped", 9, call=call, samples=2000)
+    desk.run(SECOND)
+    desk.work("encode")
+    assert desk.events("recording_stored")[0]["fields"]["gaps"] == [[0, 1000]]
+
+
 def test_below_the_reserve_samples_become_a_gap_and_the_rest_stays(tmp_path: Path) -> None:
     desk = Desk(tmp_path, disk_reserve_mb=100)
     desk.connect()

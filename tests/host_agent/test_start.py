@@ -61,6 +61,13 @@ def test_a_damaged_counter_begins_a_new_life(tmp_path: Path) -> None:
     assert third.agent_id == first.agent_id and third.boot.endswith("-1")
 
 
+def test_a_counter_that_cannot_be_written_ends_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "identity.json.new").mkdir()
+    with pytest.raises(AgentError, match="Free some space") as caught:
+        begin_run(tmp_path / "identity.json")
+    assert caught.value.code == "identity.unwritable"
+
+
 def test_a_second_agent_is_told_to_use_the_first(tmp_path: Path) -> None:
     lock = InstanceLock(tmp_path)
     with pytest.raises(AgentError, match=f"process {os.getpid()}") as caught:
