@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from cloud_broker.domain.views import RecordingView
-from tests.console.estate import LIU, ZHAO
+from tests.console.estate import LIU, WANG, ZHAO
 from tests.console.house import House
 from tests.console.serve import serving
 
@@ -95,6 +95,22 @@ def test_a_second_call_does_not_take_the_form_from_under_the_fingers(house: Hous
     house.answer(second)
     expect(page.locator("#ticket-form")).to_have_attribute("data-form-call", second.id)
     assert house.drafts[first.id]["note"] == "还在写"
+
+
+def test_the_form_learns_who_is_calling_when_the_number_comes(house: House, page: Page) -> None:
+    call = house.ring(None, (), ring_count=1)
+    expect(page.locator("#ticket-form")).to_have_attribute("data-form-call", call.id)
+    expect(page.locator("#place")).to_have_value("")
+    known = house.put_call(replace(house.ring(id=call.id), residents=(WANG,)))
+    expect(page.locator("#place")).to_have_value(WANG.rooms[0])
+    expect(page.locator(".form-for")).to_contain_text("王建国")
+    house.hang_up(known)
+    second = house.ring(None, (), ring_count=1)
+    expect(page.locator("#ticket-form")).to_have_attribute("data-form-call", second.id)
+    page.locator("#note").fill("已经在写")
+    house.put_call(replace(house.ring(id=second.id), residents=(WANG,)))
+    expect(page.locator("#place")).to_have_value(WANG.rooms[0])
+    expect(page.locator("#note")).to_have_value("已经在写")
 
 
 def test_a_resident_is_chosen_or_saved_on_the_pop(house: House, page: Page) -> None:

@@ -31,11 +31,6 @@ def test_numbers_are_grouped_as_people_read_them(number: str, shown: str) -> Non
     assert formats.group_number(number) == shown
 
 
-@pytest.mark.parametrize(("number", "shown"), [("13800138000", "138****8000"), ("10086", "*****")])
-def test_numbers_are_masked(number: str, shown: str) -> None:
-    assert formats.mask_number(number) == shown
-
-
 def test_times_are_shanghai_times() -> None:
     assert formats.clock(AT) == "00:30"
     assert formats.stamp(AT) == "2026-03-17 00:30:05"

@@ -120,7 +120,7 @@ def measure_desk(context: BrowserContext, address: str) -> tuple[int, float]:
 def test_the_desk_page_is_light_and_quick(context: BrowserContext, house: House, site: str) -> None:
     house.ring()
     cold_bytes, _ = measure_desk(context, site)
-    warm = sorted(measure_desk(context, site)[1] for _ in range(3))
-    print(f"desk page: {cold_bytes} bytes cold, first paint warm {warm[1]:.0f} ms")
+    warm = sorted(measure_desk(context, site)[1] for _ in range(5))
+    print(f"desk page: {cold_bytes} bytes cold, first paint warm {warm[2]:.0f} ms")
     assert 0 < cold_bytes <= MAX_WEIGHT_BYTES
     assert warm[0] <= MAX_WARM_PAINT_MS

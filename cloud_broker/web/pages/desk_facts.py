@@ -108,7 +108,7 @@ def read_form_facts(reader: Reader, user: User, desk: str, call: str | None, now
         call=chosen,
         known=known,
         items=reader.items(),
-        values={"type": "repair", "place": place, **draft},
+        values={"type": "repair", **draft, "place": draft.get("place") or place},
     )
 
 

@@ -40,11 +40,6 @@ def group_number(number: str) -> str:
     return number
 
 
-def mask_number(number: str) -> str:
-    """Keep the first three and the last four digits: 138****8000 (DESIGN §7, invariant 7)."""
-    return f"{number[:3]}****{number[-4:]}" if len(number) >= 8 else "*" * len(number)
-
-
 def clock(at: datetime) -> str:
     """`10:21` in Shanghai."""
     return at.astimezone(SHANGHAI).strftime("%H:%M")

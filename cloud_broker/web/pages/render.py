@@ -22,9 +22,9 @@ _TEMPLATES = Path(__file__).parent.parent / "templates"
 _GZIP_LEVEL = 5
 _GZIP_FROM = 700
 
-#: Everything comes from this origin; styles in `style` attributes carry positions of gaps and nothing else.
+#: Everything comes from this origin; `style` attributes carry positions on a time line and nothing else.
 _CONTENT_POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; img-src 'self' data:; style-src-attr 'unsafe-inline'; "
     "frame-ancestors 'none'; form-action 'self'; base-uri 'none'; object-src 'none'"
 )
 

@@ -72,9 +72,23 @@
     const answered = pop?.dataset.answered === "1" && pop.dataset.callState === "talking";
     if (!call || call === formCall()) {
       lastCall = call || lastCall;
+      if (call && form()) fillCaller(pop);
     } else if (call !== lastCall && (isUntouched() || answered)) {
       lastCall = call;
       loadForm(call);
+    }
+  }
+
+  // The form of a call is there at the first ring, who is calling a moment later.
+  function fillCaller(pop) {
+    const { resident, place, call } = pop.dataset;
+    const known = form().elements.resident;
+    if (!resident || known.value === resident) return;
+    if (isUntouched() && !form().contains(document.activeElement)) {
+      loadForm(call);
+    } else {
+      known.value = resident;
+      form().elements.place.value ||= place;
     }
   }
 
