@@ -63,6 +63,7 @@ class LoopSensor:
         self._seen_at = 0
         self._left_open_at = 0
         self._first_at = -1
+        self._unread = _PERIOD  # readings until the window is whole
         self._window = array("i", [0] * _PERIOD)
         self._place = 0
         self._sum = 0
@@ -123,8 +124,9 @@ class LoopSensor:
     def _find_first(self, at: int, mean_mv: int) -> int:
         if self._first_at < 0:
             self._first_at = at
-            return facts.NOTHING
-        if since_ms(at, self._first_at) < _FIRST_VERDICT_MS:
+        if self._unread:  # a mean over the zeros of an empty window would look like a lifted handset
+            self._unread -= 1
+        if self._unread or since_ms(at, self._first_at) < _FIRST_VERDICT_MS:
             return facts.NOTHING
         self.at = at
         self._state = self._seen = _classify(mean_mv)
