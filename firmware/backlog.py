@@ -48,8 +48,12 @@ class Backlog:
         return bool(self._left) and self._waiting < _WINDOW
 
     def take_over(self, segments: "list[int]") -> None:
-        """Add segments of this boot, all newer than those it has."""
-        self._left.extend(segments)
+        """Add segments of this boot, none older than those it has."""
+        self._left.extend([segment for segment in segments if not self.holds(segment)])
+
+    def holds(self, segment: int) -> bool:
+        """True while the segment is in the backlog and not done."""
+        return segment in self._left or segment in self._under_way
 
     def next_event(self) -> "bytes | None":
         """The next event as an encoded message, or None."""
@@ -58,6 +62,8 @@ class Backlog:
             portion = self._under_way.get(segment) or self._begin(segment)
             record = self._log.read(segment, self._offset) if portion.boot else None
             if record is None:
+                if segment == self._log.newest:
+                    self._log.begin_new()  # what is read to its end is not appended to any more
                 self._left.pop(0)
                 self._offset = 0
                 portion.whole = True

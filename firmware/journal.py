@@ -129,9 +129,13 @@ class Journal:
                 self._drop_oldest()
                 return
         if self._backlog.done:
-            self._log.drop(self._backlog.done.pop(0))
+            segment = self._backlog.done.pop(0)
+            self._own = [own for own in self._own if own[0] != segment]
+            self._log.drop(segment)
         elif len(self._own) > 1 and self._own[0][1] <= self._acked_seq:
-            self._log.drop(self._own.pop(0)[0])
+            segment = self._own.pop(0)[0]
+            if not self._backlog.holds(segment):
+                self._log.drop(segment)
         elif len(self._log.segments) > MAX_SEGMENTS:
             self._drop_oldest()
 
@@ -151,7 +155,6 @@ class Journal:
         if moved:
             self._backlog.take_over([segment for segment, _ in self._own])
             self._own = []
-            self._log.begin_new()
         else:
             lost, _ = kept.pop(0)
             moved = 1

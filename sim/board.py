@@ -72,6 +72,8 @@ class BoardSettings:
         main: the program to run; a test may put its own in place of main.py.
         start_ms: uptime at power-on.
         seed: of the board's random numbers (0: its own), so that a run gives the same bytes again.
+        cut_at: (operation, bytes of it that still reach the chip) at which the flash loses power in the first
+            boot, operations counted from 1; (0, 0) never.
         hang_s: seconds of wall time after which a silent board counts as hung, and its watchdog bites.
     """
 
@@ -82,6 +84,7 @@ class BoardSettings:
     heap: str = HEAP
     start_ms: int = 0
     seed: int = 0
+    cut_at: tuple[int, int] = (0, 0)
     hang_s: float = 20.0
     flash_bytes: int = FLASH_BYTES
 
@@ -105,7 +108,7 @@ class Board:
         self._front_end = FrontEnd()
         self._rom = build_rom(settings.root, CACHE)
         self._power_ons = 0
-        self._cut = (0, 0)
+        self._cut = settings.cut_at
         self._serial_in = b""
         self._process: subprocess.Popen[bytes] | None = None
         if not settings.flash.exists():

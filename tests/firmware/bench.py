@@ -45,6 +45,7 @@ class Desk:
 
     acknowledges: bool = True
     events: list[Event] = field(default_factory=list)
+    past: list[Event] = field(default_factory=list)
     audio: dict[int, dict[int, bytes]] = field(default_factory=dict)
     health: list[dict[str, Any]] = field(default_factory=list)
     replies: list[tuple[str, str, str]] = field(default_factory=list)
@@ -97,6 +98,9 @@ class Desk:
         kind = message[0]
         if kind == "event":
             self._keep(Event(self.boots[-1], *message[1:]))
+        elif kind == "past_event":
+            self._acknowledge(message[1], message[2])
+            self.past.append(Event(*message[1:]))
         elif kind == "health":
             self.health.append(message[1])
         elif kind == "reply":
@@ -105,8 +109,14 @@ class Desk:
     def _keep(self, event: Event) -> None:
         if (event.boot, event.seq) not in {(kept.boot, kept.seq) for kept in self.events}:
             self.events.append(event)
-        if self.acknowledges:
-            self._ranges.setdefault(event.boot, []).append([event.seq, event.seq])
+        self._acknowledge(event.boot, event.seq)
+
+    def _acknowledge(self, boot: str, seq: int) -> None:
+        ranges = self._ranges.setdefault(boot, [])
+        if ranges and ranges[-1][1] + 1 == seq:
+            ranges[-1][1] = seq
+        elif self.acknowledges:
+            ranges.append([seq, seq])
 
 
 class Bench:

@@ -1,0 +1,118 @@
+"""The journal on the real littlefs: thousands of events, power cuts inside its writes, and when flash is written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sim.board import Board, BoardSettings
+from tests.firmware.bench import IDLE_MV, SOURCE, Bench
+from tests.firmware.test_line_state import lift, settle
+
+HERE = Path(__file__).parent
+MakeBench = Callable[..., Bench]
+
+
+def write_events(folder: Path, flash: Path, count: int, per_flush: int, cut: tuple[int, int] = (0, 0)) -> int:
+    """Let a box state events and lose power at operation `cut` of its flash; the last seq it had flushed."""
+    notes = folder / "notes"
+    notes.write_text("")
+    program = (HERE / "journal_probe.py").read_text()
+    for word, value in (("NOTES", str(notes)), ("COUNT", str(count)), ("PER_FLUSH", str(per_flush))):
+        program = program.replace(word, value)
+    main = folder / "main.py"
+    main.write_text(program)
+    board = Board(BoardSettings(SOURCE, flash, main=main, cut_at=cut, hang_s=60.0))
+    try:
+        while not board.restarts and not board.is_cut:
+            board.skip(32)
+    finally:
+        board.close()
+    lines = notes.read_text().splitlines()
+    return int(lines[-1].split()[1]) if lines else 0
+
+
+def drain(bench: Bench, count: int, limit_ms: int) -> None:
+    """Let the desk take past events until it has `count` of them."""
+    while len(bench.desk.past) < count and bench.now_ms < limit_ms:
+        bench.hold(IDLE_MV, 320)
+
+
+def test_six_thousand_events_wait_for_the_desk(make_bench: MakeBench, tmp_path: Path) -> None:
+    flushed = write_events(tmp_path, tmp_path / "flash.bin", 6000, 12)
+    assert flushed == 6000
+    bench = make_bench()
+    drain(bench, 6000, 120_000)
+    assert [event.seq for event in bench.desk.past] == list(range(1, 6001))
+    assert {event.fields["number"] for event in bench.desk.past} == {"13800138000"}
+    assert "events_lost" not in bench.desk.types()
+    bench.hold(IDLE_MV, 4000)
+    assert bench.desk.types() == ["boot"]
+
+
+def test_what_overflows_is_told(make_bench: MakeBench, tmp_path: Path) -> None:
+    write_events(tmp_path, tmp_path / "flash.bin", 8_400, 24)
+    bench = make_bench()
+    drain(bench, 8_400, 160_000)
+    told = [event for event in bench.desk.past if event.type == "events_lost"]
+    kept = [event.seq for event in bench.desk.past if event.type == "caller_id"]
+    assert told and len(kept) > 6000
+    lost = {seq for event in told for seq in range(event.fields["first"], event.fields["last"] + 1)}
+    numbers = {event.fields["call"] for event in bench.desk.past if event.type == "caller_id"}
+    assert 8_400 in numbers and lost.isdisjoint(kept)
+    assert lost | set(kept) | {event.seq for event in told} == set(range(1, max(kept) + 1))
+
+
+@pytest.mark.parametrize("operation", [1, 2, 3, 5, 8, 13, 21, 34, 55, 89])
+@pytest.mark.parametrize("reached", [0, 100])
+def test_a_power_cut_keeps_all_that_was_flushed(
+    make_bench: MakeBench, tmp_path: Path, operation: int, reached: int
+) -> None:
+    flash = tmp_path / "flash.bin"
+    assert write_events(tmp_path, flash, 12, 6) == 12
+    flushed = write_events(tmp_path, flash, 300, 6, (operation, reached))
+    assert flushed < 300
+    bench = make_bench()
+    drain(bench, 12 + flushed, 8000)
+    boots = sorted({event.boot for event in bench.desk.past}, key=lambda boot: int(boot.split("-")[1]))
+    first = [event.seq for event in bench.desk.past if event.boot == boots[0]]
+    assert first == list(range(1, 13))
+    second = [event.seq for event in bench.desk.past if event.boot != boots[0]]
+    assert second[:flushed] == list(range(1, flushed + 1)) and len(second) <= flushed + 6
+
+
+def test_flash_is_never_written_while_recording(bench: Bench) -> None:
+    settle(bench)
+    bench.ring()
+    bench.hold(IDLE_MV, 1024)
+    ringing = bench.board.settings.flash.read_bytes()
+    assert b"ring_burst" in ringing
+    lift(bench, 8000)
+    assert bench.board.settings.flash.read_bytes() == ringing
+    bench.hold(IDLE_MV, 1280)
+    assert bench.board.settings.flash.read_bytes() != ringing
+
+
+def test_a_power_cut_in_a_call_with_the_desk_away_keeps_the_call(bench: Bench) -> None:
+    settle(bench)
+    bench.is_plugged = False
+    bench.ring()
+    bench.hold(IDLE_MV, 2048)
+    lift(bench, 2048)
+    bench.board.kill()
+    bench.board.restart()
+    bench.is_plugged = True
+    lift(bench, 4096)
+    past = [event.type for event in bench.desk.past]
+    assert past[-2:] == ["ring_started", "ring_burst"]
+    assert bench.desk.events[-2].fields["resumed"] is True
+
+
+def test_acknowledged_events_are_not_sent_again_after_a_power_cut(bench: Bench) -> None:
+    settle(bench)
+    for _ in range(3):
+        lift(bench, 640)
+        bench.hold(IDLE_MV, 1280)
+    bench.board.restart()
+    bench.hold(IDLE_MV, 2048)
+    assert len(bench.desk.past) <= 4
