@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from cloud_broker.adapters.mosquitto import write_config
 from cloud_broker.bootstrap import Cloud, build_cloud, build_connection, build_consumer
 from cloud_broker.demo import seed_demo
-from cloud_broker.domain.views import NotFound
+from cloud_broker.domain.views import Invalid, NotFound
 from cloud_broker.errors import CloudError, SettingsRefused
+from cloud_broker.handlers.setup import DEFAULT_LINES, add_desk, add_user
 from cloud_broker.log import configure_logging
 from cloud_broker.settings import Settings
 from cloud_broker.web.app import build_app
@@ -92,6 +93,40 @@ def claim(
         print(cloud.enrolment.make_code(desk))
 
 
+@app.command("add-desk")
+def new_desk(
+    desk: Annotated[str, typer.Option(help="id: a-z, 0-9 and '-'")],
+    name: Annotated[str, typer.Option(help="as people call it")],
+    project: Annotated[str, typer.Option(help="name of the project; made if it is new")],
+    area_code: Annotated[str, typer.Option(help="of the project's lines, with its 0: 027")],
+    branch: Annotated[str, typer.Option(help="of a new project")] = "",
+    lines: Annotated[int, typer.Option(min=1, help="boxes the desk may have")] = DEFAULT_LINES,
+    data_dir: DataDir = None,
+) -> None:
+    """Add a desk.
+
+    Example: cloudseat-cloud add-desk --desk tianyu-1 --name 一期服务台 --project 天屿花园 --area-code 027
+    """
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        add_desk(cloud.database, desk, name, project=project, branch=branch, area_code=area_code, lines=lines)
+
+
+@app.command("add-user")
+def new_user(
+    username: Annotated[str, typer.Option(help="log-in name")],
+    name: Annotated[str, typer.Option(help="as colleagues see it")],
+    role: Annotated[str, typer.Option(help="agent, manager, hq or admin")],
+    desk: Annotated[str | None, typer.Option(help="an agent's desk")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Add a log-in; its password is printed once.
+
+    Example: cloudseat-cloud add-user --username wang --name 小王 --role agent --desk tianyu-1
+    """
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        print(add_user(cloud.database, cloud.people, username, name, role, desk))
+
+
 @app.command("mosquitto-config")
 def mosquitto_config(
     folder: Annotated[Path, typer.Option("--dir", help="where mosquitto.conf, acl and passwd go")],
@@ -140,6 +175,9 @@ def _clear_errors() -> Iterator[None]:
         yield
     except NotFound as error:
         print(f"cloudseat-cloud: no such thing: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except Invalid as error:
+        print(f"cloudseat-cloud: --{error.field.replace('_', '-')}: {error.reason}", file=sys.stderr)
         raise typer.Exit(1) from error
     except (CloudError, StaticMissing) as error:
         print(f"cloudseat-cloud: {error}", file=sys.stderr)

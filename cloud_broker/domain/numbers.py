@@ -83,7 +83,7 @@ def normalise(raw: str, *, area_code: str) -> Number:
     Raises:
         ValueError: `area_code` is none.
     """
-    if not _AREA_CODE.fullmatch(area_code):
+    if not is_area_code(area_code):
         raise ValueError(f"not an area code: {area_code!r}")
     text = _PUNCTUATION.sub("", unicodedata.normalize("NFKC", raw))
     absent = _absent_state(text)
@@ -94,6 +94,11 @@ def normalise(raw: str, *, area_code: str) -> Number:
     kind, e164 = _classify(text, area_code)
     state = NumberState.UNCERTAIN if kind is NumberKind.INVALID else NumberState.PRESENT
     return Number(raw, e164, kind, state)
+
+
+def is_area_code(text: str) -> bool:
+    """True for 010, 02x and 0xxx."""
+    return _AREA_CODE.fullmatch(text) is not None
 
 
 def mask(number: str) -> str:

@@ -138,3 +138,16 @@ def test_the_estate_is_believable_and_always_the_same() -> None:
     assert {"+8613800138000", "+8613912345678", "+862156430144", "+861062345678"} <= e164
     assert "+8613700001111" not in e164
     assert any(left for person in estate.people for _, _, left in person.homes)
+
+
+def test_a_real_cloud_is_set_up_by_command(settings: Callable[..., None]) -> None:
+    settings(DEMO="false")
+    desk = ("--desk", "yuan-1", "--name", "一期", "--project", "苑", "--area-code", "0755")
+    assert run("add-desk", *desk).exit_code == 0
+    assert "--desk: taken" in run("add-desk", *desk).stderr
+    assert "--area-code: unknown" in run("add-desk", *desk[:-1], "755").stderr
+    user = ("--username", "wang", "--name", "小王", "--role", "agent")
+    assert "--desk: empty" in run("add-user", *user).stderr
+    assert len(run("add-user", *user, "--desk", "yuan-1").stdout.strip()) == 16
+    assert "--username: taken" in run("add-user", *user, "--desk", "yuan-1").stderr
+    assert "--role: unknown" in run("add-user", *user[:-1], "king").stderr

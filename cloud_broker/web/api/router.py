@@ -12,7 +12,16 @@ from cloud_broker.domain.views import Invalid, NotAllowed, NotFound
 from cloud_broker.errors import ClaimRefused, UploadRefused
 from cloud_broker.handlers.people import LogInRefused
 from cloud_broker.handlers.playback import TokenRefused
-from cloud_broker.web.api import calls, enrolment, recordings, residents, sessions, stream, tickets
+from cloud_broker.web.api import (
+    calls,
+    enrolment,
+    operations,
+    recordings,
+    residents,
+    sessions,
+    stream,
+    tickets,
+)
 from cloud_broker.web.identity import Forged, NotIdentified
 
 PREFIX = "/api/v1"
@@ -81,6 +90,6 @@ def refuse(status: int, reason: str, message: str) -> JSONResponse:
 def build_api(cloud: Cloud) -> APIRouter:
     """Every route of the API."""
     router = APIRouter(prefix=PREFIX, route_class=ApiRoute)
-    for module in (sessions, enrolment, calls, recordings, tickets, residents, stream):
+    for module in (sessions, enrolment, calls, recordings, tickets, residents, stream, operations):
         module.add_routes(router, cloud)
     return router

@@ -1,0 +1,91 @@
+"""What was held back is seen by headquarters, put right, and let in; missing events are noticed."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud_broker.bootstrap import Cloud
+from cloud_broker.domain.views import NotAllowed, NotFound
+from cloud_broker.handlers.held import Held
+from cloud_broker.handlers.ingest import Message, ingest
+from cloud_broker.handlers.reconcile import find_gaps, reconcile
+from protocol import events as protocol_events
+from tests.cloud_broker import world
+from tests.cloud_broker.world import BOX, DESK, HQ, NOW_MS, OTHER_DESK, WANG, Box, message, take_in
+
+
+@pytest.fixture
+def held(cloud: Cloud) -> Held:
+    return Held(cloud.database, cloud.clock)
+
+
+def test_letters_are_replayed_once_they_can_be_read(
+    cloud: Cloud, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = world.answered_call()
+    take_in(cloud, events[:1])
+    body = json.loads(message(events[1]).payload) | {"type": "rung_newly"}
+    ingest(cloud.database, cloud.clock, [Message(message(events[1]).topic, json.dumps(body).encode())])
+    take_in(cloud, [events[0]._replace(uptime_ms=99)])
+    assert [letter["reason"] for letter in held.letters(HQ, 10)] == ["conflict", "type"]
+    assert held.replay_letters(HQ) == 0
+    monkeypatch.setitem(protocol_events.EVENTS, "rung_newly", {"call": ("call", True)})
+    assert held.replay_letters(HQ) == 1
+    assert [letter["reason"] for letter in held.letters(HQ, 10)] == ["conflict"]
+
+
+def test_a_quarantined_box_is_admitted_with_what_it_said(cloud: Cloud, held: Held) -> None:
+    take_in(cloud, [Box(boot=world.LATER_BOOT).say("ring_started", 1, call=1)])
+    take_in(cloud, world.answered_call(), desk=OTHER_DESK)
+    assert held.quarantined(HQ) == [{"source": BOX, "desk": OTHER_DESK, "events": 8}]
+    assert held.admit_box(HQ, BOX, OTHER_DESK) == 8
+    assert held.quarantined(HQ) == []
+    assert cloud.reader.call(HQ, world.CALL).desk == OTHER_DESK
+    with pytest.raises(NotFound):
+        held.admit_box(HQ, BOX, "nowhere")
+
+
+def test_alarms_count_and_are_resolved(cloud: Cloud, held: Held) -> None:
+    event = world.answered_call()[0]
+    for uptime_ms in (10, 11, 12):
+        take_in(cloud, [event._replace(uptime_ms=uptime_ms)])
+    (alarm,) = held.alarms(HQ, 10)
+    assert (alarm["kind"], alarm["subject"], alarm["count"]) == ("event_conflict", BOX, 2)
+    held.resolve_alarm(HQ, alarm["id"])
+    assert held.alarms(HQ, 10) == []
+    take_in(cloud, [event._replace(uptime_ms=13)])
+    assert held.alarms(HQ, 10)[0]["count"] == 3
+
+
+def test_agents_do_not_decide(held: Held) -> None:
+    for verb in (held.quarantined, held.replay_letters):
+        with pytest.raises(NotAllowed):
+            verb(WANG)
+    with pytest.raises(NotAllowed):
+        held.admit_box(WANG, BOX, DESK)
+
+
+def test_a_hole_is_an_alarm_until_it_is_filled(cloud: Cloud, held: Held) -> None:
+    events = world.answered_call()
+    take_in(cloud, events[:3] + events[5:])
+    tomorrow_ms = NOW_MS + 3_600_000
+    assert reconcile(cloud.database, NOW_MS) == {}  # still on their way, perhaps
+    assert reconcile(cloud.database, tomorrow_ms) == {BOX: [(world.BOOT, 4, 5)]}
+    assert held.alarms(HQ, 10)[0]["detail"] == f"2 events missing: {world.BOOT}:4-5"
+    take_in(cloud, events[3:4])
+    lost = Box(boot=world.LATER_BOOT).say(
+        "events_lost", 5, lost_boot=world.BOOT, first=5, last=5, reason="journal_full"
+    )
+    take_in(cloud, [lost])
+    assert reconcile(cloud.database, tomorrow_ms) == {}
+
+
+@given(st.sets(st.integers(0, 60)), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=5))
+def test_gaps_and_numbers_and_losses_cover_all(numbers: set[int], spans: list[tuple[int, int]]) -> None:
+    lost = [(first, first + length) for first, length in spans]
+    declared = {n for first, last in lost for n in range(first, last + 1)}
+    expected = set(range(min(numbers), max(numbers) + 1)) - numbers - declared if numbers else set()
+    gaps = find_gaps(numbers, lost)
+    assert {n for first, last in gaps for n in range(first, last + 1)} == expected
