@@ -231,7 +231,7 @@ class BoxSession:
         """Queue one control message; False when the box is not there or too much waits.
 
         Raises:
-            MessageError: `long`: it does not fit a frame.
+            ProtocolError: it does not fit a frame, or holds what CBOR does not carry here.
         """
         if not (self.is_open and self.is_ready) or len(self._queue) >= MAX_QUEUED:
             return False

@@ -59,8 +59,9 @@ class Bridge:
         )
 
     def tell_health(self, source: str, numbers: dict[str, Any], now: Instant) -> None:
-        """A box's numbers, or the agent's own."""
-        body = {"v": 1, "at": format_utc(now.unix_ms), **numbers}
+        """A box's numbers; what is neither number nor text is left out."""
+        plain = {name: value for name, value in numbers.items() if isinstance(value, (int, str))}
+        body = {**plain, "v": 1, "at": format_utc(now.unix_ms)}
         self._publish("health", source, json.dumps(body).encode())
 
     def say_goodbye(self, attached: dict[str, str], now: Instant) -> None:

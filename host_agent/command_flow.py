@@ -8,7 +8,7 @@ from host_agent.bridge import Bridge
 from host_agent.commands import GRACE_MS, CommandTable, Reply, judge_command
 from host_agent.ports import Instant
 from host_agent.time_anchor import CloudOffset
-from protocol.errors import MessageError
+from protocol.errors import ProtocolError
 
 CHECK_EVERY_MS = 1_000
 KEEP_MS = 86_400_000
@@ -57,8 +57,8 @@ class CommandFlow:
             was_sent = session is not None and session.send(
                 "command", judged.id, judged.name, judged.arguments
             )
-        except MessageError:
-            self._finish(judged.id, source, "refused", "too_long", now)
+        except ProtocolError:
+            self._finish(judged.id, source, "refused", "not_encodable", now)
             return
         if not was_sent:
             self._finish(judged.id, source, "failed", "box_busy", now)

@@ -93,6 +93,13 @@ def test_the_box_does_it_and_its_reply_goes_up_once(desk: Desk) -> None:
     assert desk.replies() == [("c-1", "done", "")]
 
 
+def test_what_cannot_be_said_to_the_box_is_refused(desk: Desk) -> None:
+    send(desk, args={"digits": "110", "volume": 0.5})
+    send(desk, command_id="c-2", args={"digits": "110", "note": "x" * 300})
+    assert [reply[1:] for reply in desk.replies()] == [("refused", "not_encodable")] * 2
+    assert desk.boards["P1"].commands == []
+
+
 def test_the_same_command_again_is_neither_done_nor_answered_again(desk: Desk) -> None:
     send(desk)
     desk.boards["P1"].say("reply", "c-1", "done", "")

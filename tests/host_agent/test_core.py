@@ -2,14 +2,18 @@
 
 import itertools
 import random
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from host_agent.ports import PortsSeen, SerialBytes
 from host_agent.publisher import MAX_WAIT_MS
 from protocol.const import PROTOCOL_VERSION
+from protocol.events import BOX_EVENTS
 from protocol.link import LinkEnd
 from protocol.messages import encode_message
 from tests.host_agent.board import Board
@@ -266,6 +270,43 @@ def test_undecodable_messages_are_counted_and_harm_nothing(desk: Desk) -> None:
     desk.message(f"cloudseat/v1/desk-1/{source}/committed", other)
     assert desk.core.undecodable == 8
     assert desk.core.parts.spool.backlog().count == before
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=8) | st.binary(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+numbers = st.integers(0, 2**32 - 1)
+maps = st.dictionaries(
+    st.sampled_from(["call", "number", "samples", "first_sample", "x"]), values, max_size=4
+)
+types = st.sampled_from([*BOX_EVENTS, "box_attached", "moon_risen"])
+messages = st.one_of(
+    st.tuples(st.just("event"), numbers, numbers, types, maps),
+    st.tuples(st.just("past_event"), st.sampled_from(["1f2e3d4c-6", "x"]), numbers, numbers, types, maps),
+    st.tuples(st.just("health"), maps),
+    st.tuples(st.just("log"), st.text(max_size=9), st.text(max_size=9)),
+    st.tuples(st.just("reply"), st.text(max_size=9), st.text(max_size=9), st.text(max_size=9)),
+    st.tuples(st.text(max_size=5), values),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(messages, max_size=8))
+def test_whatever_a_box_says_is_survived_and_the_next_event_is_stored(said: list[tuple[object, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, capture_logs():
+        desk = Desk(Path(folder))
+        desk.connect()
+        board = desk.plug("P1", Board())
+        for message in said:
+            board.say(*message)
+        desk.run(200)
+        board.state("self_test", 5, item="line", passed=True)
+        desk.run(200)
+        assert board.is_idle
+        desk.core.parts.recordings.close()
+        desk.database.close()
 
 
 def test_the_anchor_is_in_cloud_time_where_it_is_known(desk: Desk) -> None:
