@@ -1,5 +1,6 @@
 """Recordings through the firmware's ear: the files that a board runs, on MicroPython as a child process."""
 
+import contextlib
 import json
 import os
 import queue
@@ -85,10 +86,10 @@ class EarProcess:
             [find_micropython(), str(WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             env=os.environ | {"MICROPYPATH": str(ROOT)},
         )
-        self.runtime: dict[str, Any] = json.loads(self._answer())
+        self.runtime: dict[str, Any] = self._answer()
 
     def listen(self, samples: Pcm, off_hook: bool) -> list[tuple[str, dict[str, Any]]]:
         """What the ear hears in `samples`, as (type, fields).
@@ -106,23 +107,27 @@ class EarProcess:
             self._child.stdin.flush()
         except BrokenPipeError:
             raise self._stopped() from None
-        return [(kind, fields) for kind, fields in json.loads(self._answer())]
+        return [(kind, fields) for kind, fields in self._answer()]
 
     def close(self) -> None:
         """End the child."""
         self._child.communicate()
 
-    def _answer(self) -> bytes:
+    def _answer(self) -> Any:
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
-        if not line:
-            raise self._stopped()
-        return line
+        try:
+            return json.loads(line)
+        except ValueError:
+            raise self._stopped(line) from None
 
-    def _stopped(self) -> EarStopped:
-        _, words = self._child.communicate()
-        last = words.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
-        return EarStopped(f"the ear stopped with exit code {self._child.returncode}: {last[0]}")
+    def _stopped(self, first_words: bytes = b"") -> EarStopped:
+        assert self._child.stdin is not None and self._child.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.close()
+        words = (first_words + self._child.stdout.read()).decode(errors="replace").strip()
+        last = words.splitlines()[-1:] or ["no word"]
+        return EarStopped(f"the ear stopped with exit code {self._child.wait()}: {last[0]}")
 
 
 def decode_files(paths: Iterable[Path], mode: Mode, ears: int | None = None) -> Iterator[Heard]:

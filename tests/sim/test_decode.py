@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import sim.decode
 from sim.audio_file import write_wav
 from sim.cli import app
 from sim.impairments import with_noise
@@ -124,3 +125,14 @@ def test_silence_is_nothing_heard(tmp_path: Path) -> None:
 def test_without_json_it_is_for_people(signals: dict[str, Path]) -> None:
     result = CliRunner().invoke(app, ["decode", "--mode", "onhook", str(signals["dtmf"])])
     assert result.exit_code == 0 and "caller ID" in result.stdout and "02162345678" in result.stdout
+
+
+def test_an_ear_that_breaks_is_an_error_of_that_file(
+    signals: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "worker.py"
+    broken.write_text("print('{}')\nimport sys\nsys.stdin.buffer.read(5)\nraise ValueError('no ear')\n")
+    monkeypatch.setattr(sim.decode, "WORKER", broken)
+    code, lines = decode("--mode", "onhook", signals["mdmf"], signals["sdmf"])
+    assert code == 1 and len(lines) == 2
+    assert all("the ear stopped" in str(line["error"]) and "no ear" in str(line["error"]) for line in lines)
