@@ -125,7 +125,8 @@ class EarProcess:
         assert self._child.stdin is not None and self._child.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.close()
-        words = (first_words + self._child.stdout.read()).decode(errors="replace").strip()
+        with self._child.stdout as rest:
+            words = (first_words + rest.read()).decode(errors="replace").strip()
         last = words.splitlines()[-1:] or ["no word"]
         return EarStopped(f"the ear stopped with exit code {self._child.wait()}: {last[0]}")
 
