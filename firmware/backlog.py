@@ -1,7 +1,8 @@
 """The backlog: events in flash that RAM does not hold, handed out segment by segment, oldest first.
 
 Rules:
-    1. Segments of earlier boots are backlog from the start; those of this boot join when RAM gives up its copies.
+    1. Segments of earlier boots are backlog from the start; those of this boot join when RAM gives up its
+       copies.
     2. At most _WINDOW events are handed out and unacknowledged.
     3. A segment all of whose events were handed out and acknowledged is done; its file is deleted later, when
        flash may be written. A new session hands out again every segment that is not done.
@@ -17,7 +18,8 @@ _WINDOW = const(48)
 
 
 class Portion:
-    """A segment under way. Attributes: boot; waiting: seqs handed out, unacknowledged; whole: all handed out."""
+    """A segment under way. Attributes: boot; waiting: seqs handed out, unacknowledged; whole: all handed
+    out."""
 
     def __init__(self, boot: str) -> None:
         self.boot = boot

@@ -1,6 +1,7 @@
 """Settings of the box: few, bounded, kept as one line of `key=value` each in a flash file.
 
-The `configure` command changes them while on-hook; an unknown key or a value outside its range changes nothing.
+The `configure` command changes them while on-hook; an unknown key or a value outside its range changes
+nothing.
 """
 
 from firmware.board import storage

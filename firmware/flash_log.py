@@ -1,13 +1,14 @@
 """The journal's part in flash: segments of at most 16 kB, oldest deleted first.
 
 Rules:
-    1. A segment is one file, named by a number that only grows, and belongs to one boot, which its first record says.
-    2. Record: length u16, CRC-32 u32 of the payload, payload. A length of 0, a wrong CRC or an end inside a record
-       is a torn write: what follows in that segment is not read.
-    3. A file is only appended to, whole records at once, and closed; then it is deleted. So littlefs spreads the
-       wear, and a power cut leaves the records before the last append.
-    4. Payloads are event messages as the link sends them, and notes: ["acked", seq] says that the spool has all
-       events of this segment up to seq.
+    1. A segment is one file, named by a number that only grows, and belongs to one boot, which its first
+       record says.
+    2. Record: length u16, CRC-32 u32 of the payload, payload. A length of 0, a wrong CRC or an end inside a
+       record is a torn write: what follows in that segment is not read.
+    3. A file is only appended to, whole records at once, and closed; then it is deleted. So littlefs
+       spreads the wear, and a power cut leaves the records before the last append.
+    4. Payloads are event messages as the link sends them, and notes: ["acked", seq] says that the spool has
+       all events of this segment up to seq.
 """
 
 import struct
@@ -91,7 +92,8 @@ class FlashLog:
         return parts[1], record[1]
 
     def read_note(self, segment: int, offset: int) -> int:
-        """The seq up to which the segment's events were acknowledged when it was last written; 0 without a note."""
+        """The seq up to which the segment's events were acknowledged when it was last written; 0 without a
+        note."""
         noted = 0
         record = self.read(segment, offset)
         while record is not None:
@@ -101,7 +103,8 @@ class FlashLog:
         return noted
 
     def read_range(self, segment: int) -> "tuple[str, int, int]":
-        """(boot, first, last) of the events that were not acknowledged when it was written; last 0 for none."""
+        """(boot, first, last) of the events that were not acknowledged when it was written; last 0 for
+        none."""
         boot, offset = self.read_boot(segment)
         noted = self.read_note(segment, offset) if boot else 0
         first = last = 0

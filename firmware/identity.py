@@ -1,7 +1,8 @@
 """Who this boot is: `life-count`, kept in one small flash file (DESIGN: events).
 
-File: life u32, count u32, CRC-32 of both, big-endian. `life` is drawn anew when the file is absent or its CRC is
-wrong, so a re-flashed box never repeats an event id; the new `count` is on flash before the boot's first event.
+File: life u32, count u32, CRC-32 of both, big-endian. `life` is drawn anew when the file is absent or its
+CRC is wrong, so a re-flashed box never repeats an event id; the new `count` is on flash before the boot's
+first event.
 """
 
 import random

@@ -4,8 +4,8 @@ Rules:
     1. An event gets the next seq of this boot and is never changed.
     2. It leaves the journal only by `acknowledge` (the spool has it), never because it was sent.
     3. It stands in RAM first; `flush`, called while no recording runs, copies what is new to flash.
-    4. Events of this boot in RAM are handed out first, in order: they make the screen pop. Then the backlog from
-       flash, oldest segment first: earlier boots, and what RAM had no room for.
+    4. Events of this boot in RAM are handed out first, in order: they make the screen pop. Then the backlog
+       from flash, oldest segment first: earlier boots, and what RAM had no room for.
     5. It is bounded. What is dropped unacknowledged is told by events_lost, oldest first.
 """
 

@@ -1,8 +1,8 @@
 """Finds samples that were never heard, by comparing the sample index with the board's timer.
 
 MicroPython's I2S drops DMA blocks silently when nobody reads. Both counts come from one crystal, so their
-difference stands still; it grows by what was lost. While the loop is late the samples still lie in the DMA ring,
-so the comparison counts only when the loop had to wait for its block.
+difference stands still; it grows by what was lost. While the loop is late the samples still lie in the DMA
+ring, so the comparison counts only when the loop had to wait for its block.
 """
 
 from micropython import const

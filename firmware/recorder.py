@@ -4,9 +4,10 @@ Rules:
     1. The ring runs always, so a recording starts at the very sample at which the handset was lifted, though
        that is known only later.
     2. Places are sample positions modulo 2^29; samples of a recording count from its first.
-    3. Samples behind a hold (the loop has opened: a pulse or the end?) are not handed out until it is released.
-    4. What the ring has overwritten before it could be sent becomes one audio_gap, told when sending goes on or
-       the recording ends. Silence stands for it, so the recording keeps its true duration.
+    3. Samples behind a hold (the loop has opened: a pulse or the end?) are not handed out until it is
+       released.
+    4. What the ring has overwritten before it could be sent becomes one audio_gap, told when sending goes
+       on or the recording ends. Silence stands for it, so the recording keeps its true duration.
     5. A recording leaves the table when its last sample is acknowledged; after a new session it is sent again
        from the oldest sample that may still have been under way.
 """
@@ -46,7 +47,7 @@ class Recording:
         self.call = call
         self.place = place
         self.sent = 0
-        self.length = None
+        self.length: "int | None" = None
         self.gap_first = 0
         self.gap_count = 0
 
@@ -69,8 +70,8 @@ class Recorder:
         self._codes = bytearray(BLOCK_SAMPLES)
         self._place = 0  # of the sample after the newest
         self._tick = 0  # when that sample was heard
-        self._open = []
-        self._held = None
+        self._open: "list[Recording]" = []
+        self._held: "int | None" = None
 
     # -- what comes in
 

@@ -42,7 +42,8 @@ class Uplink:
 
     Args:
         port: `read()` gives bytes or None, `write(data)` how many it took.
-        build_hello: makes the payload of this board's hello from its uptime. draw_session: 1..65535 at random.
+        build_hello: makes the payload of this board's hello from its uptime. draw_session: 1..65535 at
+        random.
         read_health: returns the numbers of a health message.
         handle_command: called with (id, name, arguments); may answer at once by `reply`.
     """
@@ -65,7 +66,7 @@ class Uplink:
         self._recorder = recorder
         self._read_health = read_health
         self._handle_command = handle_command
-        self._replies = []
+        self._replies: "list[bytes]" = []
         self._unwritten = b""
         self._idle_since = 0
         self._idle_ms = 0

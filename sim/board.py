@@ -1,8 +1,8 @@
 """The box: the firmware's own files on MicroPython as a child process, one grant of samples at a time.
 
-The child's stand-in for `machine` (sim/machine/) talks over an inherited socket: a request is one block of 32 ms
-as the board's parts see it, the answer is what the firmware sent meanwhile. The board never runs ahead, so the
-caller is its clock and a run gives the same bytes every time.
+The child's stand-in for `machine` (sim/machine/) talks over an inherited socket: a request is one block of
+32 ms as the board's parts see it, the answer is what the firmware sent meanwhile. The board never runs
+ahead, so the caller is its clock and a run gives the same bytes every time.
 """
 
 import socket

@@ -1,8 +1,8 @@
 """The firmware compiled for this machine's MicroPython, as a board gets it compiled for its own.
 
-The files are those of `firmware/`, `protocol/` and the stand-ins of `sim/machine/`, unchanged. They are put into
-one ROM image: as on a board whose firmware lies in flash, bytecode then takes none of the 256 kB of heap. An
-image is kept by the hash of its sources, so it is made once.
+The files are those of `firmware/`, `protocol/` and the stand-ins of `sim/machine/`, unchanged. They are put
+into one ROM image: as on a board whose firmware lies in flash, bytecode then takes none of the 256 kB of
+heap. An image is kept by the hash of its sources, so it is made once.
 """
 
 import hashlib
@@ -26,7 +26,8 @@ _IMAGES_KEPT = 8
 
 
 def build_rom(root: Path, cache: Path) -> Path:
-    """The image of `root`'s packages, with boot.py and main.py at its top; made in `cache` when it is not there.
+    """The image of `root`'s packages, with boot.py and main.py at its top; made in `cache` when it is not
+    there.
 
     Raises:
         SimulatorError: mpy-cross is missing or refuses a file.

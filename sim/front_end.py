@@ -1,7 +1,7 @@
 """The parts between the pair and the processor: line monitor, detectors, converter, codec.
 
-Numbers are those of docs/howto/board.md: the monitor divides the loop voltage by 150 (symmetric about 1.25 V),
-the converter has 12 bits over 3.3 V, and comparators with fixed thresholds give four pins:
+Numbers are those of docs/howto/board.md: the monitor divides the loop voltage by 150 (symmetric about 1.25
+V), the converter has 12 bits over 3.3 V, and comparators with fixed thresholds give four pins:
 
     ring (low: alternating voltage over 25 V)   line in use (high: 3 to 18 V)
     battery (high: over 3 V)                    polarity (high: tip positive)
@@ -28,7 +28,8 @@ def _half_band() -> NDArray[np.float64]:
 
 
 class FrontEnd:
-    """Turns line samples into what the processor's pins and peripherals read, and back. Keeps filter states."""
+    """Turns line samples into what the processor's pins and peripherals read, and back. Keeps filter
+    states."""
 
     def __init__(self) -> None:
         taps = _half_band()

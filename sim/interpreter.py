@@ -1,7 +1,8 @@
-"""Starts MicroPython with a ROM image that lies outside its heap: `interpreter.py IMAGE HEAP MODULE key=value ...`.
+"""Starts MicroPython with a ROM image that lies outside its heap: `interpreter.py IMAGE HEAP MODULE
+key=value ...`.
 
-The interpreter of the distribution is a library inside a Python process, so this process maps the image and tells
-MicroPython where it lies. MODULE is imported from the image; the rest are its arguments.
+The interpreter of the distribution is a library inside a Python process, so this process maps the image and
+tells MicroPython where it lies. MODULE is imported from the image; the rest are its arguments.
 """
 
 import ctypes
@@ -20,7 +21,7 @@ import {module}
 
 def main(image: str, heap: str, module: str, *arguments: str) -> int:
     """Run until the program ends; its exit code."""
-    import micropython_run  # MicroPython as a CPython extension
+    import micropython_run  # type: ignore[import-not-found]  # MicroPython as a CPython extension
 
     size = Path(image).stat().st_size
     with Path(image).open("rb") as file:

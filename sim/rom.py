@@ -1,4 +1,5 @@
-"""ROM images: a read-only file system in one piece of memory, from which MicroPython runs .mpy files in place.
+"""ROM images: a read-only file system in one piece of memory, from which MicroPython runs .mpy files in
+place.
 
 Format: MicroPython's ROMFS, docs/reference/romfs: 0xD2 0xCD 0x31, the size, then records of (kind, length,
 payload), all numbers in groups of 7 bits, most significant first, bit 7 set on all but the last.

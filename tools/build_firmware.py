@@ -1,8 +1,8 @@
 """Builds what a board gets: `python tools/build_firmware.py [--check] [--out build/firmware]`.
 
-Every module of `firmware/` and `protocol/` is compiled by mpy-cross for xtensawin (ESP32-S3); boot.py and main.py
-stay source, because the board runs them by name. `manifest.json` lists each file with its size and SHA-256.
-With --check nothing is written: it only proves that the compiler takes every file.
+Every module of `firmware/` and `protocol/` is compiled by mpy-cross for xtensawin (ESP32-S3); boot.py and
+main.py stay source, because the board runs them by name. `manifest.json` lists each file with its size and
+SHA-256. With --check nothing is written: it only proves that the compiler takes every file.
 """
 
 import argparse
@@ -59,7 +59,8 @@ def compile_tree(tree: Path) -> list[str]:
 def build_manifest(tree: Path) -> dict[str, object]:
     """What lies in `tree`, in the order in which a board should get it: main.py last."""
     paths = sorted(
-        (path for path in tree.rglob("*") if path.is_file()), key=lambda path: (path.name == "main.py", str(path))
+        (path for path in tree.rglob("*") if path.is_file()), key=lambda path: (path.name == "main.py",
+        str(path))
     )
     files = [
         {

@@ -1,7 +1,7 @@
 """Time: the millisecond ticks of the board's timer, and the uptime that events carry.
 
-Hot code keeps ticks: they stay below 2^30 and so never allocate on the board; differences are taken modulo 2^30.
-`uptime_ms` counts the ticks' wraps (every 12.4 days) and is computed only when an event is made.
+Hot code keeps ticks: they stay below 2^30 and so never allocate on the board; differences are taken modulo
+2^30. `uptime_ms` counts the ticks' wraps (every 12.4 days) and is computed only when an event is made.
 """
 
 import time
@@ -21,12 +21,12 @@ class Clock:
     """The board's uptime. `read` must be called at least once in six days; the loop does it each block."""
 
     def __init__(self) -> None:
-        self._last = time.ticks_ms()
+        self._last: int = time.ticks_ms()  # type: ignore[assignment]
         self._wraps = 0
 
     def read(self) -> int:
         """The tick now, 0..2^30-1."""
-        now = time.ticks_ms() & MASK
+        now: int = time.ticks_ms() & MASK  # type: ignore[operator]
         if now < self._last:
             self._wraps += 1
         self._last = now

@@ -61,10 +61,10 @@ class Codec:
             ibuf=_DMA_BYTES,
         )
         self._frames = bytearray(2 * (TAIL + 2 * BLOCK))
-        self._views = {}
+        self._views: "dict[int, memoryview]" = {}
         self._whole = self._view(0)
         self._filled = 0
-        self._speaker = None
+        self._speaker: "I2S | None" = None
         self._pending = array("h", [0] * (11 + BLOCK))
         self._out = bytearray(4 * BLOCK)
 

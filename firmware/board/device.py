@@ -1,4 +1,5 @@
-"""The board as the rest of the firmware sees it: six calls about the line, and its clock, port and watchdog."""
+"""The board as the rest of the firmware sees it: six calls about the line, and its clock, port and
+watchdog."""
 
 import machine
 from machine import ADC, WDT, Pin, Timer

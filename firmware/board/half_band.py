@@ -1,8 +1,9 @@
 """Kernels between the codec's 16 kHz and the firmware's 8 kHz: one half-band low-pass of 23 taps.
 
-Taps: 0.5 sinc(n/2) under a Kaiser window (beta 4), times 32,768, n = -11..11; those at even n are zero except the
-middle one. 0 dB at 3.0 kHz, -0.8 dB at 3.4 kHz, -6 dB at 4 kHz, -21 dB at 4.6 kHz, below -53 dB from 5 kHz on.
-The sum of their sizes is under 1.5, so no intermediate leaves 31 bits. Portable by the rules of dsp/portable.py.
+Taps: 0.5 sinc(n/2) under a Kaiser window (beta 4), times 32,768, n = -11..11; those at even n are zero
+except the middle one. 0 dB at 3.0 kHz, -0.8 dB at 3.4 kHz, -6 dB at 4 kHz, -21 dB at 4.6 kHz, below -53 dB
+from 5 kHz on. The sum of their sizes is under 1.5, so no intermediate leaves 31 bits. Portable by the rules
+of dsp/portable.py.
 """
 
 try:
@@ -18,7 +19,8 @@ ODD_TAPS = (-84, 290, -690, 1437, -3053, 10292)
 
 @micropython.viper
 def decimate(frames: ptr16, samples: ptr16, n: int):
-    """Make n samples at 8 kHz out of TAIL + 2n frames at 16 kHz, then move the last TAIL frames to the front."""
+    """Make n samples at 8 kHz out of TAIL + 2n frames at 16 kHz, then move the last TAIL frames to the
+    front."""
     i = 0
     j = 0
     while j < n:

@@ -27,7 +27,7 @@ _BUFFER_BYTES = const(4096)
 
 def open_port() -> "Port":
     """The port: `read()` gives what has arrived (or None), `write(data)` how many bytes it took."""
-    cdc = getattr(sys.modules.get("firmware.board.usb_port"), "cdc", None)
+    cdc: "Port | None" = getattr(sys.modules.get("firmware.board.usb_port"), "cdc", None)
     if cdc is not None:
         return cdc
     return UART(

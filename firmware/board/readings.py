@@ -1,7 +1,7 @@
 """What stands on the pair, read each 5 ms by a timer interrupt into a ring that is made once.
 
-The loop takes the readings a block at a time, so 25 Hz ringing, a flash hook and 10 pps pulses keep their times
-though the loop steps 32 ms. The ring holds 320 ms; readings beyond it are dropped and counted.
+The loop takes the readings a block at a time, so 25 Hz ringing, a flash hook and 10 pps pulses keep their
+times though the loop steps 32 ms. The ring holds 320 ms; readings beyond it are dropped and counted.
 """
 
 import time
@@ -27,7 +27,8 @@ class Readings:
     """A ring of (tick, loop_mv, flags), written by the timer and read by the loop.
 
     Attributes:
-        at: tick of the reading that `take` took; `loop_mv`: signed, thousandths of a volt; `flags`: RING | REVERSED.
+        at: tick of the reading that `take` took; `loop_mv`: signed, thousandths of a volt; `flags`: RING |
+        REVERSED.
         dropped: readings that found the ring full.
     """
 
@@ -51,7 +52,7 @@ class Readings:
         if following == self._tail:
             self.dropped = (self.dropped + 1) & MASK
             return
-        self._ticks[head] = time.ticks_ms() & MASK
+        self._ticks[head] = time.ticks_ms() & MASK  # type: ignore[operator]
         self._levels[head] = self._read_line_mv()
         self._flags[head] = self._read_flags()
         self._head = following

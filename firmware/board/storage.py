@@ -1,4 +1,5 @@
-"""Small files on the board's littlefs, below /data. littlefs keeps the old or the new file, never half of one."""
+"""Small files on the board's littlefs, below /data. littlefs keeps the old or the new file, never half of
+one."""
 
 import os
 

@@ -19,7 +19,7 @@ def judge_dtmf(
 
     Tones 0-3 are the low group, 4-7 the high group, 8 the dial tone (its energy is forgiven). Of either
     group the tone strongest over all three hops counts. It is a digit when:
-    - the twist is within 10 dB and the next tone of either group is 6 dB down;
+    - the twist is within 12 dB and the next tone of either group is 6 dB down;
     - each tone stands in all three hops, within 9 dB;
     - the phase step between hops shows a frequency within `limits` (1/256 turns a hop, a byte a tone);
     - both together hold 44 % of the energy;
@@ -82,7 +82,7 @@ def judge_dtmf(
             old_im = im
         best = power
         # second = |sum|^2 / 4, power = |sum|^2 / 3 where the hops agree.
-        if second * 5 > power or least < most >> 3:
+        if second > (power >> 3) + (power >> 4) or least < most >> 3:
             good = 0
         if cross_im < 0:
             cross_im = 0 - cross_im
@@ -103,14 +103,15 @@ def judge_dtmf(
             angle = 128 - angle
         if angle > int(limits[best_at]):
             good = 0
+            angle = 0
         digit = (digit << 2) | (best_at & 3)
         if group == 0:
             weaker = best
         elif best < weaker:
-            if best * 10 < weaker:
+            if best < weaker >> 4:
                 good = 0
             weaker = best
-        elif weaker * 10 < best:
+        elif weaker < best >> 4:
             good = 0
         # The bank's waves are 126 / 128 high; a tone off its frequency loses sinc^2 of the phase step x,
         # and 1 / sinc^2 = 1 + 4 x^2.
@@ -139,7 +140,7 @@ def judge_dtmf(
     if both < energy - (energy >> 3):
         good = 0
     over = energy - (both >> 1)
-    if over * 2 > floor * 15 and over > (energy >> 4) * rest:
+    if over >> 3 > floor - (floor >> 4) and over > (energy >> 4) * rest:
         good = 0
     if weaker < 6000:
         good = 0

@@ -45,7 +45,7 @@ def new_ring() -> "array[int]":
 
 def new_tracker() -> "array[int]":
     """State of a tracker before the first bit."""
-    state = array("I", [0] * 16)
+    state = array("I", [0] * 18)
     state[PERIOD] = BIT_PERIOD
     state[LEVEL_MARK] = state[LEVEL_SPACE] = 256 << 8
     state[SWING] = 512
@@ -116,6 +116,7 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
     period = int(state[1])
     last = int(state[2])
     loud = int(state[14])
+    hit = int(state[17])
     row = 0
     while row < 640 and ((at << 16) - time) & 0x1FFFFFF > period + 0x20000:
         j = 0
@@ -150,19 +151,28 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
         if mark > space:
             bit = 1
             space = mark
-        # A bit 2.2 times as loud as its tone explains was hit by a click (1.06 A stands against 0.42 A);
-        # nine in a row, or every other for long, are a new signal.
+        # A bit louder than its tone explains (1.7 times; 1.06 A stands against 0.42 A) and than the line was
+        # of late (twice) was hit by a click and says nothing. Nine in a row, or every other for long, are
+        # a new signal.
         a = int(ring[((time >> 16) & 0x1FF) * 5 + 4])
         d = (a - int(state[13])) & 0xFFFF
         state[13] = a
         level = int(state[4 - bit])
+        usual = int(state[16])
         a = 0
-        if d * 46 > level:
+        if d * 60 > level and d * 16 > usual:
+            d = usual >> 4
             if loud < 16:
                 a = 1
                 loud += 2
         elif loud:
             loud -= 1
+        state[16] = usual + d - (usual >> 5)
+        if a:
+            rows[row] = 0
+            rows[row + 1] = 0
+            rows[row + 2] = 0
+            rows[row + 3] = 0
         rows[row + 9] = a
         other = int(state[3 + bit])
         d = (space >> 9) - 512
@@ -190,7 +200,7 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
         state[4 - bit] = level
         state[3 + bit] = other
         if a == 0:
-            if bit != last:
+            if bit != last and hit == 0:
                 a = (int(rows[row + 4]) ^ 0x8000) - 0x8000
                 d = (int(rows[row + 5]) ^ 0x8000) - 0x8000
                 error = a * a + d * d
@@ -209,12 +219,15 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
                     period = 454383
                 elif period < 419431:
                     period = 419431
+                a = 0
             last = bit
+        hit = a
         row += 10
     state[0] = time
     state[1] = period
     state[2] = last
     state[14] = loud
+    state[17] = hit
     return row
 
 
@@ -227,7 +240,7 @@ def soften_bits(
     rows from `row` (two older rows must lie before it) to `end`: the bit judged is the row before. For
     either value of it, the best of the four windows counts; the difference of the two energies, over the
     expected energy, is the soft value: 128 + (-127 space .. 127 mark), written to soft[at & mask] upwards.
-    A bit hit by a click counts a sixteenth, its neighbours a half.
+    A bit hit by a click has no energy of its own: its neighbours' phases alone speak for it.
     Returns the new `at`. work: 8 words, and in the ninth the mean of the energies that counted, >> 10.
     """
     while row < end:
@@ -274,10 +287,6 @@ def soften_bits(
         work[8] = fit + (((best >> 10) - fit) >> 4)
         # value = space - mark; three bits of 512: 1536^2 = 2.4e6 stands for 127.
         value = (0 - value) >> 14
-        if int(rows[row - 1]):
-            value = value >> 4
-        elif int(rows[row - 11]) + int(rows[row + 9]):
-            value = value >> 1
         if value > 127:
             value = 127
         elif value < -127:

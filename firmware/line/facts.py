@@ -4,7 +4,7 @@ try:
     from micropython import const
 except ImportError:  # CPython
 
-    def const(value: int) -> int:
+    def const(value: int) -> int:  # type: ignore[misc]
         return value
 
 

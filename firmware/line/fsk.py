@@ -43,6 +43,7 @@ _MARKS_COUNTED = const(64)
 _PREAMBLE_MARKS = const(60)  # with fewer marks before, what fails was probably no message
 _FAILED_CHARACTERS = const(6)
 _MAX_CHARACTERS = const(258)
+_MAX_MENDED = const(100)  # characters; longer messages must be whole
 _CARRIER_FLOOR = const(45)  # mean strength of two characters, below which there is no carrier
 _REPAIR_FLOOR = const(55)  # mean strength of a message, below which it is not repaired
 
@@ -200,25 +201,34 @@ class FskReceiver:
         return fields
 
     def _decode(self, candidate: Candidate) -> "Fields | None":
+        """Fields of a complete message, mended if need be and if it is clear how."""
         data = candidate.data[: candidate.count]
-        try:
-            fields = decode_caller_id_message(bytes(data))
-        except MessageRejected:
-            fields = None
+        fields = _decoded(data)
+        if candidate.count <= _MAX_MENDED:
+            if not self._mend(candidate, data):
+                return None
+            if not fields:
+                fields = _decoded(data)
+                if fields:
+                    fields["repaired"] = True
+        if fields:
+            fields["standard"] = self.standard
+        return fields
+
+    def _mend(self, candidate: Candidate, data: bytearray) -> bool:
+        """Repair `data`; False too if a sound message has a rival that is nearly as likely."""
         if mean_strength(self._soft, candidate.begun, candidate.next, MASK) < _REPAIR_FLOOR:
-            return None
+            return False
         strengths = array("b", [0] * (8 * candidate.count))
         take_strengths(self._soft, candidate.starts, strengths, candidate.count, MASK)
-        if not self._repairer.mend(data, strengths):
-            return None
-        if not fields:
-            try:
-                fields = decode_caller_id_message(bytes(data))
-            except MessageRejected:
-                return None
-            fields["repaired"] = True
-        fields["standard"] = self.standard
-        return fields
+        return self._repairer.mend(data, strengths)
+
+
+def _decoded(data: bytearray) -> "Fields | None":
+    try:
+        return decode_caller_id_message(bytes(data))
+    except MessageRejected:
+        return None
 
 
 def _sync_pattern(message_type: int) -> int:

@@ -164,9 +164,13 @@ def _mend_structure(data: bytearray, strengths: "array[int]") -> "tuple[bytearra
 
 def _weakest(strengths: "array[int]", count: int) -> "list[tuple[int, int]]":
     """(strength, bit number) of the weakest bits of bytes 1..count - 1, weakest first."""
-    bits = [(strengths[bit], bit) for bit in range(8, count * 8)]
-    bits.sort()
-    return bits[:_STRUCTURE_BITS]
+    weak: "list[tuple[int, int]]" = []
+    for bit in range(8, count * 8):
+        if len(weak) < _STRUCTURE_BITS or strengths[bit] < weak[-1][0]:
+            weak.append((strengths[bit], bit))
+            weak.sort()
+            del weak[_STRUCTURE_BITS:]
+    return weak
 
 
 def _flip(data: bytearray, bit: int) -> None:

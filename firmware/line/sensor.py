@@ -2,9 +2,11 @@
 
 Rules:
     1. A reading is CUT (under 3 V), CLOSED (3 to 18 V: some set is off-hook) or OPEN, by its size.
-    2. While ringing stands on the pair, single readings say nothing: the mean over one period (40 ms) decides.
+    2. While ringing stands on the pair, single readings say nothing: the mean over one period (40 ms)
+       decides.
     3. A fact is stated after it has stood for its debounce time; `at` is the tick at which it began.
-    4. One fact a reading: each is found by comparing what is with what was said, so the next reading finds the next.
+    4. One fact a reading: each is found by comparing what is with what was said, so the next reading finds
+       the next.
 """
 
 from array import array
@@ -155,7 +157,8 @@ class LoopSensor:
         return facts.NOTHING
 
     def _is_ringing(self, at: int) -> bool:
-        """A step of the voltage moves the ring detector for 50 ms too; and no ringing stands on a closed loop."""
+        """A step of the voltage moves the ring detector for 50 ms too; and no ringing stands on a closed
+        loop."""
         return self._ring_run and self._state != CLOSED and since_ms(at, self._ring_first) >= _MIN_RING_MS
 
     def _classify(self, at: int, loop_mv: int) -> None:

@@ -1,8 +1,8 @@
 """The line's state: what the facts of the loop sensor and of the ear mean, told as events.
 
 Rules:
-    1. `TRANSITIONS`, at the foot, is the whole machine: state -> input -> (next state or None for the same, action). What is not in it
-       is ignored.
+    1. `TRANSITIONS`, at the foot, is the whole machine: state -> input -> (next state or None for the same,
+       action). What is not in it is ignored.
     2. A call is named by the seq of the event that opened it, and every event of the call carries that name.
     3. Every call that was opened is ended by one event: ring_stopped or on_hook.
     4. Ringing and caller ID open a call; ringing within _PRELUDE_MS of a caller ID joins its call.
@@ -16,11 +16,14 @@ from firmware.line import facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from firmware.journal import Journal
     from firmware.line.ear import Ear
     from firmware.recorder import Recorder
+
+    Row = tuple[str | None, Callable[["LineState", int, Any], None] | None]
 
 _RING_STOP_MS = const(6000)
 """Longer than the longest pause of a ring cadence, 4 s + 10 % (GB 3380)."""
@@ -59,7 +62,7 @@ class LineState:
 
     def __init__(self, journal: "Journal", recorder: "Recorder", ear: "Ear") -> None:
         self.state = STARTING
-        self.call = None
+        self.call: "int | None" = None
         self.is_by_box = False
         self.loop_mv = 0
         self._journal = journal
@@ -188,7 +191,8 @@ class LineState:
         by = "box" if self.is_by_box else "phone"
         self._tell(at, "off_hook", by=by, line_mv=self.loop_mv, **fields)
         self._tell(at, "recording_started", codec="alaw")
-        self._recorder.start(self.call, at)
+        if self.call is not None:
+            self._recorder.start(self.call, at)
         self._ear.set_hook(True)
 
     def _hang_up(self, at: int, _: "Any", by: str = "phone") -> None:
@@ -246,7 +250,7 @@ class LineState:
         self._tell(at, "tone_detected", tone="connected", method="reversal")
 
 
-_IN_CALL = {
+_IN_CALL: "dict[int | str, Row]" = {
     facts.HUNG_UP: (ON_HOOK, LineState._hang_up),
     facts.LINE_CUT: (CUT, LineState._cut_call),
     facts.LOOP_OPENED: (None, LineState._hold),
@@ -257,12 +261,12 @@ _IN_CALL = {
     facts.STRAIGHT: (None, LineState._mend),
 }
 
-_QUIET = {
+_QUIET: "dict[int | str, Row]" = {
     facts.REVERSED: (None, LineState._reverse),
     facts.STRAIGHT: (None, LineState._mend),
 }
 
-TRANSITIONS = {
+TRANSITIONS: "dict[str, dict[int | str, Row]]" = {
     STARTING: {
         facts.FOUND_ON_HOOK: (ON_HOOK, None),
         facts.FOUND_OFF_HOOK: (DIALLED, LineState._resume),

@@ -1,7 +1,8 @@
 """The flash chip as a file of the simulator, with a power cut at a chosen operation.
 
-A block device for `vfs.VfsLfs2` with the extended protocol: erase sets bytes to 0xFF, programming happens at any
-offset inside an erased block. A cut inside an operation leaves its first bytes done and the rest as it was.
+A block device for `vfs.VfsLfs2` with the extended protocol: erase sets bytes to 0xFF, programming happens
+at any offset inside an erased block. A cut inside an operation leaves its first bytes done and the rest as
+it was.
 """
 
 from micropython import const
@@ -17,7 +18,8 @@ class FlashFile:
     """Block device on the file `path`, whose size is a multiple of 4,096.
 
     Args:
-        on_write: called with (operation number from 1, bytes of this operation) before each erase and program;
+        on_write: called with (operation number from 1, bytes of this operation) before each erase and
+        program;
             returns how many of the bytes still reach the chip. Fewer than asked means that power is gone.
         on_cut: called when power is gone; never returns.
     """

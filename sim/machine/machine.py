@@ -125,7 +125,8 @@ class WDT:
 
 
 class I2S(io.IOBase):
-    """The codec at 16 kHz, one direction a port. Always readable: the wait for the next grant is in the read."""
+    """The codec at 16 kHz, one direction a port. Always readable: the wait for the next grant is in the
+    read."""
 
     RX, TX, MONO, STEREO = 0, 1, 0, 1
 

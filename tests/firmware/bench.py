@@ -1,4 +1,5 @@
-"""A bench for the box: its line (a scenario, or loop voltages by hand) on one side, a desk PC's link on the other."""
+"""A bench for the box: its line (a scenario, or loop voltages by hand) on one side, a desk PC's link on the
+other."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from protocol.messages import (
     encode_host_hello,
     encode_message,
 )
-from sim.board import Board, BoardSettings
+from sim.board import Board, BoardOutput, BoardSettings
 from sim.line import LineBlock
 from sim.scenario import ScenarioRun, read_scenario
 
@@ -126,10 +127,11 @@ class Bench:
         self.board = Board(BoardSettings(SOURCE, flash, seed=7, **settings))
         self.desk = Desk()
         self.is_plugged = True
+        self.is_seized = False
         self.now_ms = 0
         self._noise = np.random.default_rng(5).normal(0, 8, BLOCK).astype(np.int16)
 
-    def step(self, block: LineBlock) -> None:
+    def step(self, block: LineBlock) -> BoardOutput:
         """One block of the line through the box, and the cable."""
         to_board = self.desk.to_board if self.is_plugged else b""
         self.desk.to_board = b""
@@ -137,6 +139,8 @@ class Bench:
         self.now_ms += len(block.loop_mv)
         if self.is_plugged:
             self.desk.take(output.serial_out, self.now_ms)
+        self.is_seized = output.seized
+        return output
 
     def play(self, scenario: str, limit_s: float = 300.0, rest_ms: int = 1000) -> ScenarioRun:
         """Play a scenario to its end, and `rest_ms` beyond."""

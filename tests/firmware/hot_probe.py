@@ -1,7 +1,9 @@
-"""Runs on the board in place of main.py: after each pass every integer the hot objects keep must be a small int.
+"""Runs on the board in place of main.py: after each pass every integer the hot objects keep must be a small
+int.
 
-Small ints end at 2^30 on the board but not on the unix port, so the clock starts near 2^30 and all attributes are
-looked at, lists and objects inside one another included. A reset says that a thousand passes went by.
+Small ints end at 2^30 on the board but not on the unix port, so the clock starts near 2^30 and all
+attributes are looked at, lists and objects inside one another included. A reset says that a thousand passes
+went by.
 """
 
 LIMIT = 1 << 30

@@ -1,4 +1,5 @@
-"""Runs on the board in place of main.py: states COUNT events, flushing after each PER_FLUSH, then asks for a reset.
+"""Runs on the board in place of main.py: states COUNT events, flushing after each PER_FLUSH, then asks for
+a reset.
 
 What has been flushed is noted in the host's file NOTES, one seq a line, before the next flush begins.
 """

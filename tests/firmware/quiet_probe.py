@@ -1,7 +1,8 @@
-"""Runs on the board in place of main.py: 200 quiet blocks with the heap locked, then a reset to say that it passed.
+"""Runs on the board in place of main.py: 200 quiet blocks with the heap locked, then a reset to say that it
+passed.
 
-Audio, readings, ear, line state, dialer, watchdog and the poll itself must not allocate; blocks in which the link
-has something to say are stepped unlocked.
+Audio, readings, ear, line state, dialer, watchdog and the poll itself must not allocate; blocks in which
+the link has something to say are stepped unlocked.
 """
 
 import gc

@@ -1,4 +1,5 @@
-"""The journal on the real littlefs: thousands of events, power cuts inside its writes, and when flash is written."""
+"""The journal on the real littlefs: thousands of events, power cuts inside its writes, and when flash is
+written."""
 
 from collections.abc import Callable
 from pathlib import Path
