@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud_broker.adapters.mqtt import Connection, Incoming
 from cloud_broker.adapters.sql import outbox
@@ -13,7 +13,7 @@ from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.domain.numbers import mask
 from cloud_broker.domain.pops import Pop
 from cloud_broker.domain.times import DAY_MS, china_day_start_ms
-from cloud_broker.handlers.ingest import BatchResult, Message, Range, ingest
+from cloud_broker.handlers.ingest import BatchResult, Message, Range, ingest, set_aside
 from cloud_broker.handlers.presence import close_calls_of_absent_boxes, note_health, note_status
 from cloud_broker.handlers.reconcile import reconcile
 from cloud_broker.ports import Clock, Publisher
@@ -32,7 +32,7 @@ OUTBOX_LIFE_MS = DAY_MS
 
 
 class Consumer:
-    """Takes batches until `close`. A batch the database refuses stays unacknowledged and is tried again."""
+    """Takes batches until `close`; while the database is away a batch waits, unacknowledged."""
 
     def __init__(
         self,
@@ -59,15 +59,34 @@ class Consumer:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            batch = self._connection.receive(IDLE_S)
-            while not self._closing.is_set():
-                try:
-                    self._handle(batch)
-                    break
-                except DBAPIError as error:
-                    log.error("consumer.database_refused", error=str(error.orig), retry_in_s=RETRY_S)
-                    self._closing.wait(RETRY_S)
+            self._work(self._connection.receive(IDLE_S))
         self._connection.close()
+
+    def _work(self, batch: Sequence[Incoming]) -> None:
+        """Handle a batch: wait for a database that is away, set aside what cannot be stored."""
+        while not self._closing.is_set():
+            try:
+                self._handle(batch)
+                return
+            except (OperationalError, InterfaceError) as error:
+                log.error("consumer.database_away", error=str(error.orig), retry_in_s=RETRY_S)
+                self._closing.wait(RETRY_S)
+            except Exception:  # the supervisor: one message must not stop all others
+                log.exception("consumer.failed", messages=len(batch))
+                self._set_aside(batch)
+                return
+
+    def _set_aside(self, batch: Sequence[Incoming]) -> None:
+        """Find the message that cannot be handled by trying each alone; that one becomes a dead letter."""
+        if len(batch) > 1:
+            for incoming in batch:
+                self._work([incoming])
+            return
+        for incoming in batch:
+            message = Message(incoming.topic, incoming.payload)
+            result = set_aside(self._database, self._clock, message, "unstorable")
+            answer(self._connection, result, self._describe_pop)
+        self._connection.acknowledge(batch)
 
     def _handle(self, batch: Sequence[Incoming]) -> None:
         events = []

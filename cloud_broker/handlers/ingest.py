@@ -62,6 +62,15 @@ def ingest(database: Database, clock: Clock, messages: Sequence[Message]) -> Bat
     return result
 
 
+def set_aside(database: Database, clock: Clock, message: Message, reason: str) -> BatchResult:
+    """Keep a message as a dead letter that no batch can hold, and say so if it can be named."""
+    kept: dict[tuple[str, str], set[tuple[str, int]]] = defaultdict(set)
+    with database.write() as connection:
+        letters.keep_letter(connection, clock.now_ms(), message.topic, reason, message.payload)
+    _mark_rejected(kept, message)
+    return BatchResult(committed={key: build_ranges(ids) for key, ids in kept.items()}, rejected=1)
+
+
 def _store(connection: Connection, now_ms: int, received: list[Received]) -> BatchResult:
     home, strangers = homes.sort_by_home(connection, now_ms, received)
     letters.quarantine(connection, now_ms, strangers)

@@ -111,6 +111,24 @@ def test_the_cloud_comes_back_to_a_broker_that_was_killed(cloud: Cloud, broker: 
 
 
 @pytest.mark.needs("mosquitto")
+def test_one_message_that_cannot_be_stored_stops_no_other(cloud: Cloud, broker: Mosquitto) -> None:
+    """PostgreSQL takes no NUL in a text; SQLite does, so there it is stored as it is."""
+    events = world.answered_call()
+    poison = events[3]._replace(fields={"call": 2, "format": "fsk\0mdmf", "number": "13800138000"})
+    with consuming(cloud, broker):
+        desk = desk_client(broker)
+        for event in (events[1], poison, *events[4:]):
+            desk.publish(*message(event)[:2])
+        wanted = 6 if cloud.database.is_sqlite else 5
+        until(lambda: count_events(cloud) == wanted)
+        desk.close()
+    with cloud.database.read() as connection:
+        reasons = connection.execute(select(tables.dead_letter.c.reason)).scalars().all()
+    assert reasons == ([] if cloud.database.is_sqlite else ["unstorable"])
+    assert cloud.reader.call(HQ, CALL).outcome == "answered"
+
+
+@pytest.mark.needs("mosquitto")
 def test_a_desk_is_held_in_its_own_topics(cloud: Cloud, broker: Mosquitto) -> None:
     with consuming(cloud, broker):
         desk, other = desk_client(broker), desk_client(broker, OTHER_DESK)
