@@ -142,6 +142,7 @@ def cases() -> list[Case]:
         ),
         Case("dsp.alaw", "encode_alaw", (samples, bytes(BLOCK), BLOCK), BLOCK, 165),
         Case("dsp.alaw", "decode_alaw", (bytes(range(256)), out, BLOCK), BLOCK, 85),
+        Case("dsp.sine", "dual_tone", (out, tables.SINE, array("H", [7, 9]), BLOCK, 5710, 9904), BLOCK, 90),
         Case("board.half_band", "decimate", (frames, out, BLOCK), BLOCK, 320),
         Case("board.half_band", "interpolate", (at_8_khz, array("h", [0] * 512), BLOCK), BLOCK, 320),
     ]  # fmt: skip

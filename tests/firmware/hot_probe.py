@@ -6,9 +6,9 @@ attributes are looked at, lists and objects inside one another included. A reset
 went by.
 """
 
-LIMIT = 1 << 30
-
 import gc
+
+LIMIT = 1 << 30
 
 gc.threshold(8192)
 audio_ring = bytearray(65536)

@@ -13,12 +13,12 @@ from firmware.journal import Journal
 device = Device()
 storage.prepare()
 journal = Journal(next_boot(), Clock().uptime_ms)
-with open("NOTES", "a") as notes:
+with open("NOTES", "a") as notes:  # noqa: PTH123
     for number in range(1, COUNT + 1):  # noqa: F821
         fields = {"call": number, "format": "fsk-mdmf", "number": "13800138000", "datetime": "03170856"}
         journal.append(number, "caller_id", fields)
         if number % PER_FLUSH == 0:  # noqa: F821
             journal.flush()
-            notes.write("%s %d\n" % (journal.boot, number))
+            notes.write(f"{journal.boot} {number}\n")
             notes.flush()
 device.reset()
