@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
-from cloud_broker.web.stylesheet import keep_mentioned_rules, mentioned_words
+from cloud_broker.web.stylesheet import read_mentioned, reduce_stylesheet
 
 _WEB = Path(__file__).parent
 _ROOT = _WEB / "static"
@@ -87,7 +87,7 @@ class StaticFiles:
 def _load(path: Path) -> _File:
     body = path.read_bytes()
     if path.relative_to(_ROOT).as_posix() == _REDUCED:
-        body = keep_mentioned_rules(body.decode(), mentioned_words(_WEB)).encode()
+        body = reduce_stylesheet(body.decode(), read_mentioned(_WEB)).encode()
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     compress = len(body) >= _WORTH_COMPRESSING and (
         media_type.startswith("text/") or media_type == "image/svg+xml"
