@@ -160,13 +160,7 @@ def build_core(
         ),
         intake=intake,
         spool=spool,
-        publisher=Publisher(
-            spool,
-            bridge.publish_event,
-            window=settings.publish_window,
-            republish_after_ms=round(settings.republish_after_s * 1000),
-            draw=world.draw,
-        ),
+        publisher=_build_publisher(settings, spool, bridge, world),
         recordings=recordings,
         flow=flow,
         commands=CommandFlow(CommandTable(database), boxes, bridge, offset),
@@ -178,6 +172,16 @@ def build_core(
         may_upload=lambda instant: not is_quiet(settings.quiet_hours, instant.unix_ms),
     )
     return Core(parts)
+
+
+def _build_publisher(settings: AgentSettings, spool: Spool, bridge: Bridge, world: World) -> Publisher:
+    return Publisher(
+        spool,
+        bridge.publish_event,
+        window=settings.publish_window,
+        republish_after_ms=round(settings.republish_after_s * 1000),
+        draw=world.draw,
+    )
 
 
 def _build_claim(settings: AgentSettings, identity: Identity) -> Callable[[], Credentials] | None:

@@ -105,11 +105,12 @@ class JobDone:
 @dataclass(frozen=True, slots=True)
 class Granted:
     """The time service grants a step: handle `ports[path]` bytes in all, run what is due at `unix_ms`,
-    answer."""
+    answer. `elapsed_ms` counts on when the clock jumps."""
 
     step: int
     unix_ms: int
     ports: dict[str, int]
+    elapsed_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ class SteppedRun:
                 self._answer_wait(self._awaited)
 
     def _take_step(self, grant: Granted) -> None:
-        self._clock.set(grant.unix_ms)
+        self._clock.set(grant.unix_ms, grant.elapsed_ms)
         now = self._clock.now()
         self._supervisor.run(self._core.parts.cloud.advance, now)
         early, self._early = self._early, []

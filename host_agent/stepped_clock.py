@@ -3,7 +3,7 @@
 One TCP connection to 127.0.0.1, one JSON object a line:
 
     agent  -> {"join": "agent", "name": text}
-    server -> {"step": n, "now_ms": unix_ms, "ports": {path: bytes written to it since the agent opened it}}
+    server -> {"step": n, "now_ms": unix_ms, "elapsed_ms": of the service, "ports": {path: bytes written ...}}
     agent  -> {"step": n, "ports": {path: bytes the agent has written to it since it opened it}}
     server -> {"wait": k, "for": "committed" | "uploaded"}
     agent  -> {"wait": k, "done": true} or {"wait": k, "done": false, "retry_in_ms": m}
@@ -34,11 +34,11 @@ class SteppedClock:
     def now(self) -> Instant:
         return self._now
 
-    def set(self, unix_ms: int) -> None:
-        """A grant: this is the time now."""
+    def set(self, unix_ms: int, elapsed_ms: int) -> None:
+        """A grant: this is the time now, by the PC's clock and by what has really passed."""
         if self._first_ms is None:
-            self._first_ms = unix_ms
-        self._now = Instant(unix_ms, unix_ms - self._first_ms)
+            self._first_ms = elapsed_ms
+        self._now = Instant(unix_ms, elapsed_ms - self._first_ms)
 
 
 class TimeClient:
@@ -101,5 +101,6 @@ class TimeClient:
 def _decode(message: dict[str, Any]) -> Granted | Awaited:
     if "step" in message:
         ports = {str(path): int(count) for path, count in message["ports"].items()}
-        return Granted(int(message["step"]), int(message["now_ms"]), ports)
+        elapsed_ms = int(message.get("elapsed_ms", message["now_ms"]))
+        return Granted(int(message["step"]), int(message["now_ms"]), ports, elapsed_ms)
     return Awaited(int(message["wait"]), str(message["for"]))
