@@ -58,9 +58,22 @@
     return !$$("[name=items]:checked", open).length && !$("#note").value.trim();
   };
 
-  function loadForm(call) {
-    htmx.ajax("GET", `/desk/ticket?desk=${encodeURIComponent(deskId)}&call=${encodeURIComponent(call)}`, { target: "#ticket", swap: "innerHTML" });
+  let loading = null; // the call whose form is under way
+
+  function loadForm(call, isRefresh = false) {
+    if (loading === call) return;
+    loading = call;
+    const path = `/desk/ticket?desk=${encodeURIComponent(deskId)}&call=${encodeURIComponent(call)}`;
+    htmx.ajax("GET", path, { target: "#ticket", swap: "innerHTML", isRefresh }).finally(() => {
+      loading = null;
+      followCall();
+    });
   }
+
+  // Who began to write while the same form was fetched anew keeps what they wrote.
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (event.detail.ctx?.isRefresh && !isUntouched()) event.preventDefault();
+  });
 
   // A new call takes the form if nobody is writing in it, or once it is answered; its draft is kept either way.
   function followCall() {
@@ -85,7 +98,7 @@
     const known = form().elements.resident;
     if (!resident || known.value === resident) return;
     if (isUntouched() && !form().contains(document.activeElement)) {
-      loadForm(call);
+      loadForm(call, true);
     } else {
       known.value = resident;
       form().elements.place.value ||= place;
