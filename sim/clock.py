@@ -3,12 +3,14 @@
 One TCP server on 127.0.0.1, one JSON object a line. Whoever owns the service owns time; nothing here sleeps.
 
     client -> {"join": "agent" | "observer", "name": text}
-    server -> {"step": n, "now_ms": unix_ms, "ports": {path: bytes written to it since the agent opened it}}
+    server -> {"step": n, "now_ms": unix_ms, "elapsed_ms": ms,
+               "ports": {path: bytes written to it since the agent opened it}}
     agent  -> {"step": n, "ports": {path: bytes the agent has written to it since it opened it}}
     server -> {"wait": k, "for": "committed" | "uploaded"}
     agent  -> {"wait": k, "done": true} or {"wait": k, "done": false, "retry_in_ms": m}
 
 Rules:
+- `elapsed_ms` goes on evenly; an agent's `now_ms` may jump, as the clock of a PC does.
 - A client that joins is told the time at once by one step of its own; an agent answers that one too.
 - A step that moves samples is at most MAX_STEP_MS long; a quiet one at most MAX_QUIET_MS, which is below the
   link's peer timeout, so that a session stays open across it.
@@ -59,12 +61,15 @@ class TimeService:
     """Owns stepped time from `start_ms` (unix milliseconds) on.
 
     Attributes:
+        agent_clock_ms: how much the agents' clock is ahead of the true time, `now_ms`.
         agents_may_leave: an agent that is gone ends nothing; set while one is killed on purpose.
     """
 
     def __init__(self, start_ms: int, patience_s: float = PATIENCE_S) -> None:
         self.now_ms = start_ms
+        self.agent_clock_ms = 0
         self.agents_may_leave = False
+        self._start_ms = start_ms
         self._patience_s = patience_s
         self._count = 0
         self._clients: list[_Client] = []
@@ -151,9 +156,13 @@ class TimeService:
     # -- the wire
 
     def _tell_step(self, client: _Client, written: dict[str, int]) -> None:
+        now_ms = self.now_ms
         if client.role == "agent":
             client.asked = ("step", self._count)
-        self._send(client, {"step": self._count, "now_ms": self.now_ms, "ports": written})
+            now_ms += self.agent_clock_ms
+        elapsed_ms = self.now_ms - self._start_ms
+        message = {"step": self._count, "now_ms": now_ms, "elapsed_ms": elapsed_ms, "ports": written}
+        self._send(client, message)
 
     def _collect(self) -> None:
         if not self._run_until(lambda: all(c.asked is None for c in self._clients), self._patience_s):

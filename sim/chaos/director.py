@@ -1,13 +1,18 @@
 """When which fault strikes: drawn from the seed, spread over the calls of the run."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.chaos.faults import FAULTS, Fault, FaultKind
+from sim.chaos.faults import Fault, FaultKind
 from sim.chaos.site import Site
 
 CALLS_A_FAULT = 15
+CALL_S = 40.0
+"""A call and the pause before it, about."""
+LONGEST_SHARE = 0.5
+"""No fault takes longer than this share of the run."""
 MAX_DELAY_MS = 30_000
 """A fault comes at most so long after the call that it was drawn for has begun."""
 
@@ -34,18 +39,19 @@ class Director:
         told: faults that are over.
     """
 
-    def __init__(self, site: Site, log: Path, kinds: tuple[FaultKind, ...] = FAULTS) -> None:
+    def __init__(self, site: Site, log: Path, kinds: Sequence[FaultKind]) -> None:
         self.told = 0
         self._site = site
         self._log = log
         self._under_way: list[_UnderWay] = []
         log.write_text("")
         rng, calls = site.rng, site.settings.calls
-        names = list(kinds)
-        names += rng.choices(
-            kinds, [kind.weight for kind in kinds], k=max(0, calls // CALLS_A_FAULT - len(kinds))
-        )
-        self._planned = [_Planned(kind, rng.randint(1, calls), rng.randrange(MAX_DELAY_MS)) for kind in names]
+        more = max(0, calls // CALLS_A_FAULT - len(kinds)) if kinds else 0
+        chosen = [*kinds, *rng.choices(kinds, [kind.weight for kind in kinds], k=more)] if kinds else []
+        self._most_s = LONGEST_SHARE * calls * CALL_S / site.settings.boxes
+        self._planned = [
+            _Planned(kind, rng.randint(1, calls), rng.randrange(MAX_DELAY_MS)) for kind in chosen
+        ]
 
     def advance(self) -> None:
         """Do what is due now."""
@@ -59,7 +65,7 @@ class Director:
             if planned.due_ms is not None and planned.due_ms <= site.now_ms and planned.kind.may_begin(site):
                 self._planned.remove(planned)
                 fault = planned.kind.begin(site)
-                ends_ms = site.now_ms + planned.kind.draw_ms(site.rng)
+                ends_ms = site.now_ms + planned.kind.draw_ms(site.rng, self._most_s)
                 self._under_way.append(_UnderWay(planned.kind, fault, ends_ms))
 
     def left_ms(self, limit_ms: int) -> int:

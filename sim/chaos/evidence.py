@@ -28,6 +28,8 @@ def truth_row(site: Site, box: Box, truth: CallTruth) -> Row:
     ended_ms = truth.ended_ms if truth.ended_ms is not None else box.scene.line.agenda.now_ms
     start_ms, end_ms = site.unix_ms(box, truth.started_ms), site.unix_ms(box, ended_ms)
     allowed = [truth.outcome]
+    if truth.outcome == "outbound_connected" and not _tells_of_answer(box, truth):
+        allowed.append("outbound_unanswered")
     if site.outages.was_cut(box.source, start_ms, end_ms):
         allowed.append("interrupted")
     silent_ms = 0
@@ -45,6 +47,11 @@ def truth_row(site: Site, box: Box, truth: CallTruth) -> Row:
         "recording_seconds": round(truth.off_hook_for_ms / 1000, 3) if truth.off_hook_for_ms else None,
         "gap_seconds": silent_ms / 1000,
     }
+
+
+def _tells_of_answer(box: Box, truth: CallTruth) -> bool:
+    """An exchange that does not reverse the feed tells nobody that the other party has answered."""
+    return box.traffic is not None and box.traffic.plans[truth.name].reversal
 
 
 def write_cloud(client: CloudClient, desk: str, path: Path) -> None:

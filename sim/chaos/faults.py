@@ -5,6 +5,7 @@ more: it kills with SIGKILL what this run started, pulls plugs, damages bytes; i
 """
 
 import random
+import resource
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -22,6 +23,7 @@ HANG_UP_STEPS = 200
 """Steps in which an agent must notice that a port is gone."""
 DAMAGE = (1e-4, 2e-3)
 """Share of bytes that are hit while a wire is damaged."""
+MAX_JUMP_MS = 8 * 3_600_000
 SETTLE_MS = 10_000
 """A box is left in peace for so long after it could not reach the spool, before its power is cut: what it has
 told by then is on the desk's disk."""
@@ -159,11 +161,68 @@ class WireDamaged(Fault):
         self._box.away_until_ms = self.site.now_ms
 
 
+class NetworkCut(Fault):
+    """The desk's PC reaches neither cloud nor broker."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site, "network")
+        site.network_is_cut = True
+        for gate in site.gates:
+            gate.cut()
+
+    def end(self) -> None:
+        for gate in self.site.gates:
+            gate.mend()
+        self.site.network_is_cut = False
+
+
+class ClockJump(Fault):
+    """Somebody sets the clock of the desk's PC, up to eight hours off; later it is put right."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site, "clock of agent-0")
+        site.service.agent_clock_ms = site.rng.choice((-1, 1)) * site.rng.randint(60_000, MAX_JUMP_MS)
+
+    def end(self) -> None:
+        self.site.service.agent_clock_ms = 0
+
+
+class DiskFull(Fault):
+    """The agent may write no more to any file (RLIMIT_FSIZE 0: EFBIG, as a full disk gives ENOSPC)."""
+
+    def __init__(self, site: Site) -> None:
+        assert site.agent is not None
+        super().__init__(site, "disk of agent-0")
+        self._child = site.agent
+        self._limit(0)
+
+    def end(self) -> None:
+        if self._child is self.site.agent:
+            self._limit(resource.RLIM_INFINITY)
+        self.tell_outage(Outages.EVERYBODY, stops_audio=True)
+
+    def _limit(self, file_bytes: int) -> None:
+        resource.prlimit(self._child.process.pid, resource.RLIMIT_FSIZE, (file_bytes, resource.RLIM_INFINITY))
+
+
 def _may_lose_power(site: Site, box: Box) -> bool:
     """What a box has told is in the spool: the PC is there, and has been for a while."""
     is_heard = box.port.is_plugged and box.wire.damage is None and box.board.is_powered
     since_ms = max(box.away_until_ms, site.agent_since_ms)
     return is_heard and site.agent is not None and site.now_ms - since_ms >= SETTLE_MS
+
+
+def _is_plugged(_: Site, box: Box) -> bool:
+    return box.port.is_plugged
+
+
+def _is_whole(_: Site, box: Box) -> bool:
+    return box.wire.damage is None
+
+
+def any_box(site: Site, may: Callable[[Site, Box], bool]) -> bool:
+    """True if there is a box for which `may`."""
+    return any(may(site, box) for box in site.boxes)
 
 
 @dataclass(frozen=True)
@@ -182,30 +241,21 @@ class FaultKind:
     begin: Callable[[Site], Fault]
     may_begin: Callable[[Site], bool]
 
-    def draw_ms(self, rng: random.Random) -> int:
-        """How long this one lasts."""
-        low, high = self.seconds
+    def draw_ms(self, rng: random.Random, most_s: float) -> int:
+        """How long this one lasts, at most `most_s`."""
+        low, high = self.seconds[0], max(self.seconds[0], min(self.seconds[1], most_s))
         share: float = (high / low) ** rng.random()
         return round(1000 * low * share)
 
 
 FAULTS: tuple[FaultKind, ...] = (
-    FaultKind("kill_agent", (1, 120), 3, AgentKilled, lambda site: site.agent is not None),
+    FaultKind("kill_agent", (1, 300), 3, AgentKilled, lambda site: site.agent is not None),
     FaultKind("kill_cloud", (1, 600), 2, CloudKilled, lambda site: site.cloud is not None),
     FaultKind("kill_broker", (1, 600), 2, BrokerKilled, lambda site: site.broker is not None),
-    FaultKind(
-        "kill_firmware",
-        (0.1, 2),
-        3,
-        PowerCut,
-        lambda site: any(_may_lose_power(site, box) for box in site.boxes),
-    ),
-    FaultKind("unplug", (0.5, 60), 3, Unplugged, lambda site: any(box.port.is_plugged for box in site.boxes)),
-    FaultKind(
-        "damage_bytes",
-        (5, 60),
-        3,
-        WireDamaged,
-        lambda site: any(box.wire.damage is None for box in site.boxes),
-    ),
+    FaultKind("kill_firmware", (0.1, 2), 4, PowerCut, lambda site: any_box(site, _may_lose_power)),
+    FaultKind("unplug", (0.5, 120), 4, Unplugged, lambda site: any_box(site, _is_plugged)),
+    FaultKind("damage_bytes", (5, 60), 4, WireDamaged, lambda site: any_box(site, _is_whole)),
+    FaultKind("cut_network", (5, 12 * 3600), 2, NetworkCut, lambda site: not site.network_is_cut),
+    FaultKind("clock_jump", (5, 600), 2, ClockJump, lambda site: not site.service.agent_clock_ms),
+    FaultKind("disk_full", (2, 60), 1, DiskFull, lambda site: site.agent is not None),
 )

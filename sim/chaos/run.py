@@ -1,12 +1,15 @@
 """One run of chaos, from the first call to the evidence."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from sim.chaos.director import Director
 from sim.chaos.evidence import CLOUD, FAULTS, TRUTH, write_cloud, write_truth
+from sim.chaos.faults import FAULTS as KINDS
+from sim.chaos.faults import FaultKind
 from sim.chaos.sabotage import ChaosSabotage, build_cables, double_a_call
 from sim.chaos.site import Site, SiteSettings
 from sim.demo.api import CloudClient
@@ -26,10 +29,17 @@ class ChaosReport:
 
 
 def run_chaos(
-    folder: Path, calls: int, boxes: int, seed: int, sabotage: ChaosSabotage | None = None
+    folder: Path,
+    calls: int,
+    boxes: int,
+    seed: int,
+    sabotage: ChaosSabotage | None = None,
+    kinds: Sequence[FaultKind] = KINDS,
 ) -> ChaosReport:
     """Play `calls` calls on `boxes` lines under faults; leaves the evidence in `folder`.
 
+    Args:
+        kinds: what may happen; each happens at least once.
     Raises:
         SimulatorError: a part did not come back, or something is never committed.
     """
@@ -38,7 +48,7 @@ def run_chaos(
     settings = SiteSettings(folder, calls, boxes, seed, build_cables(sabotage), {})
     with ExitStack() as resources:
         site = Site(settings, resources)
-        director = Director(site, folder / FAULTS)
+        director = Director(site, folder / FAULTS, kinds)
         began_s = time.monotonic()
         site.begin_traffic()
         while not site.is_over:

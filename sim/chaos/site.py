@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.board import Board, BoardSettings
+from sim.chaos.gate import HOST, Gate
 from sim.chaos.outages import Outages
 from sim.chaos.port import PluggablePort
 from sim.chaos.traffic import Traffic, plan_calls, shared
@@ -76,6 +77,7 @@ class Site:
     """Everything started. Faults act on its parts; `live` lets time pass.
 
     Attributes:
+        gates: the way of the desk's PC to the cloud's web part and to the broker.
         agent, cloud, broker: the processes as they run now; None while one is dead.
         agent_since_ms: when the agent joined (unix).
     """
@@ -87,13 +89,21 @@ class Site:
         self.service = TimeService(START_MS)
         resources.callback(self.service.close)
         self.children = resources.enter_context(Children(settings.folder / "logs"))
-        web_port = find_free_port()
-        self.stack = Stack(
-            StackSettings(
-                settings.folder, web_port=web_port, clock=self.service.address, cloud_env=settings.cloud_env
-            ),
-            self.children,
+        web_port, mqtt_port = find_free_port(), find_free_port()
+        self.gates = (Gate(web_port), Gate(mqtt_port))
+        for gate in self.gates:
+            resources.callback(gate.close)
+        web_gate, mqtt_gate = self.gates
+        stack = StackSettings(
+            settings.folder,
+            web_port=web_port,
+            mqtt_port=mqtt_port,
+            clock=self.service.address,
+            cloud_env={"CLOUDSEAT_CLOUD_AGENT_MQTT_PORT": str(mqtt_gate.port)} | settings.cloud_env,
+            agent_env={"CLOUDSEAT_AGENT_CLOUD_URL": f"http://{HOST}:{web_gate.port}"},
         )
+        self.stack = Stack(stack, self.children)
+        self.network_is_cut = False
         self.boxes: list[Box] = []
         for number in range(settings.boxes):
             self.boxes.append(Box(number, settings, self.rng))
@@ -123,8 +133,8 @@ class Site:
 
     @property
     def is_whole(self) -> bool:
-        """Every process runs."""
-        return None not in (self.agent, self.cloud, self.broker)
+        """Every process runs and reaches the others."""
+        return None not in (self.agent, self.cloud, self.broker) and not self.network_is_cut
 
     @property
     def calls_begun(self) -> int:

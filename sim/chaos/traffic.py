@@ -46,9 +46,9 @@ def _missed(rng: random.Random, _: float) -> _Table:
 
 
 def _connected(rng: random.Random, talk_s: float) -> _Table:
-    talk_s = max(talk_s, 6.0)
     return {
         "direction": "out",
+        "reversal": rng.random() < 0.5,
         "desk": [*_dial(rng), "until answer", f"talk {talk_s}", "hang up"],
         "far": [f"until ringback {rng.randint(1, 3)}", "wait 1.5", "lift", f"talk {talk_s}"],
     }
@@ -118,12 +118,16 @@ def plan_calls(rng: random.Random) -> Iterator[CallPlan]:
 class Traffic:
     """Begins the calls of one line, each some time after the one before has ended.
 
+    Attributes:
+        plans: the calls begun, by name.
+
     Args:
         take: the next call of the run, None when there are no more.
     """
 
     def __init__(self, scene: ScenarioRun, take: Callable[[], CallPlan | None], rng: random.Random) -> None:
         self.is_over = False
+        self.plans: dict[str, CallPlan] = {}
         self._scene, self._take, self._rng = scene, take, rng
         scene.exchange.listeners.append(self._hear)
         self._pause()
@@ -139,6 +143,7 @@ class Traffic:
         plan = self._take()
         self.is_over = plan is None
         if plan is not None:
+            self.plans[plan.name] = plan
             self._scene.begin_call(plan)
 
 

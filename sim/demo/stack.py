@@ -63,6 +63,7 @@ class StackSettings:
     Attributes:
         folder: everything is kept here.
         web_port: of the cloud; 0 takes a free one.
+        mqtt_port: of the broker; 0 takes a free one.
         clock: what agent and cloud get as CLOCK.
         broker: "mosquitto", "iotcore", or "" for the first of them that is there.
         cloud_env: more settings of the cloud (a PostgreSQL, a store).
@@ -71,6 +72,7 @@ class StackSettings:
 
     folder: Path
     web_port: int = 8000
+    mqtt_port: int = 0
     clock: str = "system"
     broker: str = ""
     cloud_env: Mapping[str, str] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class Stack:
     def __init__(self, settings: StackSettings, children: Children) -> None:
         self._settings = settings
         self._children = children
-        self.mqtt_port = find_free_port()
+        self.mqtt_port = settings.mqtt_port or find_free_port()
         self.url = ""
         self.desks: list[DemoDesk] = []
         self.logins: list[Login] = []

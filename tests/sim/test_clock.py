@@ -70,7 +70,22 @@ def test_a_step_moves_time_and_counts_bytes_both_ways(service: TimeService) -> N
     assert service.step(128, {PORT: 40, "/dev/pts/unopened": 3}) == {PORT: 7}
     assert service.step(32, {PORT: 50}) == {PORT: 14}
     assert service.now_ms == START_MS + 160
-    assert agent.told[1] == {"step": 1, "now_ms": START_MS + 128, "ports": {PORT: 40}}
+    assert agent.told[1] == {
+        "step": 1,
+        "now_ms": START_MS + 128,
+        "elapsed_ms": 128,
+        "ports": {PORT: 40},
+    }
+
+
+def test_the_clock_of_a_pc_may_jump_while_time_goes_on_evenly(service: TimeService) -> None:
+    agent = StandIn(service, "agent", answer_all)
+    service.await_clients(agents=1, observers=0, timeout_s=5)
+    service.agent_clock_ms = -3_600_000
+    service.step(128, {})
+    assert agent.told[1]["now_ms"] == START_MS + 128 - 3_600_000
+    assert agent.told[1]["elapsed_ms"] == 128
+    assert service.now_ms == START_MS + 128
 
 
 def test_time_stands_still_while_events_are_uncommitted(service: TimeService) -> None:
