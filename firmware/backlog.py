@@ -94,17 +94,17 @@ class Backlog:
                 portion.waiting = kept
                 self._settle(segment, portion)
 
-    def forget(self, segment: int) -> bool:
-        """The segment is being deleted; False when it was none of the backlog's."""
+    def forget(self, segment: int) -> None:
+        """The segment is being deleted."""
         portion = self._under_way.pop(segment, None)
         if portion is not None:
             self._waiting -= len(portion.waiting)
-        if segment not in self._left:
-            return portion is not None
-        if segment == self._left[0]:
-            self._offset = 0
-        self._left.remove(segment)
-        return True
+        if segment in self.done:
+            self.done.remove(segment)
+        if segment in self._left:
+            if segment == self._left[0]:
+                self._offset = 0
+            self._left.remove(segment)
 
     def _begin(self, segment: int) -> Portion:
         boot, self._offset = self._log.read_boot(segment)

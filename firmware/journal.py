@@ -120,14 +120,24 @@ class Journal:
     def flush(self) -> None:
         """Copy new events to flash, delete what nobody needs any more. Takes up to a flash erase or two."""
         self._tell_ram_lost()
+        is_full = len(self._log.segments) > MAX_SEGMENTS
+        if is_full:
+            self._tell_oldest_lost()
         fresh = [message for seq, message in self._events if seq > self._flushed_seq]
         if fresh:
             try:
                 self._write(fresh)
             except OSError:  # full or broken: they stay in RAM; the oldest segment makes room
                 self.flash_errors += 1
-                self._drop_oldest()
-                return
+                if self._log.segments and not is_full:
+                    self._tell_oldest_lost()
+                is_full = bool(self._log.segments)
+        if is_full:
+            self._drop_oldest()
+        else:
+            self._delete_one()
+
+    def _delete_one(self) -> None:
         if self._backlog.done:
             segment = self._backlog.done.pop(0)
             self._own = [own for own in self._own if own[0] != segment]
@@ -136,8 +146,6 @@ class Journal:
             segment = self._own.pop(0)[0]
             if not self._backlog.holds(segment):
                 self._log.drop(segment)
-        elif len(self._log.segments) > MAX_SEGMENTS:
-            self._drop_oldest()
 
     def _write(self, messages: "list[bytes]") -> None:
         notes = [build_note(self._acked_seq)] if self._acked_seq > self._noted_seq else []
@@ -163,15 +171,17 @@ class Journal:
         self._next_out = max(0, self._next_out - moved)
         self._events = kept
 
-    def _drop_oldest(self) -> None:
-        """Flash is full: the oldest segment goes, and what only it held is told as lost."""
-        if not self._log.segments:
-            return
+    def _tell_oldest_lost(self) -> None:
+        """Flash is full: the oldest segment will go. What only it holds is told first, and is on flash first."""
         segment = self._log.segments[0]
-        if self._backlog.forget(segment):
+        if self._backlog.holds(segment):
             boot, first, last = self._log.read_range(segment)
             if last:
                 self._tell_lost(boot, first, last, "journal_full")
+
+    def _drop_oldest(self) -> None:
+        segment = self._log.segments[0]
+        self._backlog.forget(segment)
         if self._own and self._own[0][0] == segment:
             self._own.pop(0)
             self._flushed_seq = 0  # what RAM still holds of it must be written again
