@@ -69,9 +69,8 @@ def main() -> int:
     for name, (kernels, limit) in LIMITS.items():
         percent = share(sum(cycles[kernel] * times for kernel, times in kernels.items()))
         missed |= percent > limit
-        print(
-            f"{name}: {percent:.1f} % of one core, limit {limit:.0f} %{'' if percent <= limit else '  MISSED'}"
-        )
+        verdict = "" if percent <= limit else "  MISSED"
+        print(f"{name}: {percent:.1f} % of one core, limit {limit:.0f} %{verdict}")
     return int(missed)
 
 

@@ -146,7 +146,7 @@ def spandsp_dtmf(dial_tone_filter: bool) -> Peer:
         library = _spandsp()
         state = library.dtmf_rx_init(None, None, None)
         if dial_tone_filter:
-            library.dtmf_rx_parms(state, 1, ctypes.c_float(-1.0), ctypes.c_float(-1.0), ctypes.c_float(-99.0))
+            library.dtmf_rx_parms(state, 1, 8.0, 8.0, -42.0)
         samples = pcm.astype(np.int16)
         library.dtmf_rx(state, samples.ctypes.data_as(ctypes.c_void_p), len(samples))
         buffer = ctypes.create_string_buffer(200)

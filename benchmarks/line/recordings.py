@@ -43,7 +43,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Draw:
-    """What varies: level (dBm0; DTMF per tone), twist (dB), skew, stuffing marks; sender: ours or spandsp's."""
+    """What varies: level (dBm0; DTMF per tone), twist (dB), skew, stuffing marks; the sender."""
 
     level_dbm0: float = -13.5
     twist_db: float = 0.0

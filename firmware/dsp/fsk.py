@@ -23,19 +23,11 @@ ROW = 10  # 16-bit words of a row
 MAX_ROWS = 64  # a call of track_bits
 BIT_PERIOD = 436907  # 8000 / 1200 samples, 16.16
 
-# Words of the tracker's state (32 bits each, never negative).
-TIME, PERIOD, LAST_BIT, LEVEL_MARK, LEVEL_SPACE, STARTS, MIDDLES, LOUDNESS, LOUD, SWING = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    9,
-    13,
-    14,
-    15,
-)
+# Words of the tracker's state (32 bits each, never negative): 0 time of the next bit's start, 1 its period
+# (both 16.16 samples), 2 the last bit, 3 and 4 levels of mark and space (<< 8), 5-8 and 9-12 the ring's entry
+# at the last bit's end and middle, 13 loudness so far, 14 loud bits in a row, 15 the last bit's energy,
+# 16 usual loudness (<< 5), 17 the last bit was hit.
+PERIOD, LEVEL_MARK, LEVEL_SPACE, ENERGY = 1, 3, 4, 15
 
 
 def new_ring() -> "array[int]":
@@ -48,7 +40,7 @@ def new_tracker() -> "array[int]":
     state = array("I", [0] * 18)
     state[PERIOD] = BIT_PERIOD
     state[LEVEL_MARK] = state[LEVEL_SPACE] = 256 << 8
-    state[SWING] = 512
+    state[ENERGY] = 512
     return state
 
 
@@ -151,8 +143,8 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
         if mark > space:
             bit = 1
             space = mark
-        # A bit louder than its tone explains (1.7 times; 1.06 A stands against 0.42 A) and than the line was
-        # of late (twice) was hit by a click and says nothing. Nine in a row, or every other for long, are
+        # A bit louder than its tone explains (1.9 times; 1.06 A stands against 0.42 A) and than the line was
+        # of late (1.6 times) was hit by a click. Nine in a row, or every other for long, are
         # a new signal.
         a = int(ring[((time >> 16) & 0x1FF) * 5 + 4])
         d = (a - int(state[13])) & 0xFFFF
@@ -160,7 +152,7 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
         level = int(state[4 - bit])
         usual = int(state[16])
         a = 0
-        if d * 60 > level and d * 16 > usual:
+        if d * 52 > level and d * 20 > usual:
             d = usual >> 4
             if loud < 16:
                 a = 1
@@ -168,11 +160,6 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
         elif loud:
             loud -= 1
         state[16] = usual + d - (usual >> 5)
-        if a:
-            rows[row] = 0
-            rows[row + 1] = 0
-            rows[row + 2] = 0
-            rows[row + 3] = 0
         rows[row + 9] = a
         other = int(state[3 + bit])
         d = (space >> 9) - 512
@@ -240,7 +227,7 @@ def soften_bits(
     rows from `row` (two older rows must lie before it) to `end`: the bit judged is the row before. For
     either value of it, the best of the four windows counts; the difference of the two energies, over the
     expected energy, is the soft value: 128 + (-127 space .. 127 mark), written to soft[at & mask] upwards.
-    A bit hit by a click has no energy of its own: its neighbours' phases alone speak for it.
+    A bit hit by a click counts a sixteenth, its neighbours a half.
     Returns the new `at`. work: 8 words, and in the ninth the mean of the energies that counted, >> 10.
     """
     while row < end:
@@ -287,6 +274,10 @@ def soften_bits(
         work[8] = fit + (((best >> 10) - fit) >> 4)
         # value = space - mark; three bits of 512: 1536^2 = 2.4e6 stands for 127.
         value = (0 - value) >> 14
+        if int(rows[row - 1]):
+            value = value >> 4
+        elif int(rows[row - 11]) + int(rows[row + 9]):
+            value = value >> 1
         if value > 127:
             value = 127
         elif value < -127:
