@@ -172,7 +172,7 @@ class Journal:
         self._events = kept
 
     def _tell_oldest_lost(self) -> None:
-        """Flash is full: the oldest segment will go; what only it holds is told, and on flash, before that."""
+        """Flash is full: the oldest segment will go; what only it holds is on flash as lost before that."""
         segment = self._log.segments[0]
         if self._backlog.holds(segment):
             boot, first, last = self._log.read_range(segment)

@@ -59,8 +59,8 @@ def compile_tree(tree: Path) -> list[str]:
 def build_manifest(tree: Path) -> dict[str, object]:
     """What lies in `tree`, in the order in which a board should get it: main.py last."""
     paths = sorted(
-        (path for path in tree.rglob("*") if path.is_file()), key=lambda path: (path.name == "main.py",
-        str(path))
+        (path for path in tree.rglob("*") if path.is_file()),
+        key=lambda path: (path.name == "main.py", str(path)),
     )
     files = [
         {
