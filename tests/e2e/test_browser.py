@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from sim.demo.api import CloudClient, Json
 from sim.demo.script import mobile_numbers
 from sim.scenario import CallPlan, scenario_of
-from tests.e2e.conftest import LiveRoad
+from tests.e2e.road import LiveRoad, sign_in
 
 pytestmark = pytest.mark.needs("mosquitto", "postgresql", "chromium", "fonts-noto-cjk")
 
@@ -29,14 +29,6 @@ def find_debtor(client: CloudClient) -> tuple[Json, str]:
 def call_from(number: str) -> CallPlan:
     table = {"number": number, "desk": [], "far": ["until answer", "talk 60"]}
     return scenario_of({"call": [table]}).call[0]
-
-
-def sign_in(page: Page, road: LiveRoad) -> None:
-    page.goto(f"{road.url}/login")
-    page.fill("#username", road.login.username)
-    page.fill("#password", road.login.password)
-    with page.expect_response("**/desk/stream*"):
-        page.click("form.login-card button")
 
 
 def test_from_the_copper_pair_to_the_player(live_road: LiveRoad, browser: Browser) -> None:
