@@ -108,15 +108,18 @@ class TimeService:
             raise ClientLost("agent or cloud", f"did not join within {timeout_s:.0f} s")
 
     def step(self, ms: int, written: dict[str, int]) -> dict[str, int]:
-        """Let `ms` pass and return when every agent has done that step's work.
+        """Let `ms` pass and return when every agent has done that step's work: both halves in one."""
+        self.begin_step(ms, written)
+        return self.finish_step()
+
+    def begin_step(self, ms: int, written: dict[str, int]) -> None:
+        """Let `ms` pass; the agents begin to work.
 
         Args:
             ms: 1..MAX_QUIET_MS; the caller keeps steps with samples to MAX_STEP_MS.
             written: bytes written to each port since its agent opened it.
-        Returns:
-            For each port an agent has open: the bytes it has written to it since it opened it.
         Raises:
-            ClientLost: an agent left or kept silent.
+            ClientLost: an agent left.
         """
         if not 0 < ms <= MAX_QUIET_MS:
             raise ValueError(f"a step is 1..{MAX_QUIET_MS} ms, not {ms}")
@@ -124,6 +127,15 @@ class TimeService:
         self._count += 1
         for client in list(self._clients):
             self._tell_step(client, {path: n for path, n in written.items() if path in client.ports})
+
+    def finish_step(self) -> dict[str, int]:
+        """Return when every agent has done its work of the step that was begun.
+
+        Returns:
+            For each port an agent has open: the bytes it has written to it since it opened it.
+        Raises:
+            ClientLost: an agent left or kept silent.
+        """
         self._collect()
         return self.open_ports()
 

@@ -1,7 +1,8 @@
 """Stepped time: seats and agents take turns, and neither ever waits for a clock.
 
 One step: the boards hear the line and write to their ports; the time service tells the agents how many bytes
-lie there; they handle them, answer, and what they wrote goes into the boards' next step.
+lie there; they handle them, answer, and what they wrote goes into the boards' next step. Overlapped, boards
+live through a step while the agents still work on the one before, and hear the agents one step later.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,14 +34,16 @@ class _Cable:
     written_before: int = 0
     received_before: int = 0
     to_board: bytes = b""
+    to_agent: bytes = b""
     quiet_for_ms: int = 0
 
     @property
     def written(self) -> int:
         return self.seat.port.written - self.written_before
 
-    def send(self, data: bytes) -> None:
+    def deliver(self) -> None:
         """To the agent; bytes for a closed port are lost, as on a USB port that nobody reads."""
+        data, self.to_agent = self.to_agent, b""
         if self.is_open and data:
             self.seat.port.write(data, wait_s=5.0)
 
@@ -61,29 +64,35 @@ class _Cable:
         return self.seat.line.quiet_ms() if self.quiet_for_ms >= SETTLED_MS else 0
 
     def advance(self, step_ms: int, *, skips: bool) -> None:
-        """Let the line and its board live for `step_ms`; what the board says goes to the agent."""
+        """Let the line and its board live for `step_ms`; what the board says waits for `deliver`."""
         self.quiet_for_ms = self.quiet_for_ms + step_ms if self.seat.line.quiet_ms() else 0
         data, self.to_board = self.to_board, b""
         if skips:
-            self.send(self.seat.skip(step_ms, data))
+            self.to_agent += self.seat.skip(step_ms, data)
         else:
-            self.send(self.seat.step(samples_in(step_ms), data))
+            self.to_agent += self.seat.step(samples_in(step_ms), data)
 
 
 class SteppedRun:
     """Moves all seats and the time service together.
+
+    Args:
+        overlaps: boards and agents work at the same time; between steps the agents may then still be at work
+            until `finish`.
 
     Attributes:
         line_ms: time lived by all lines, added up.
         sampled_ms: the part of `line_ms` that was played as samples and not granted as quiet.
     """
 
-    def __init__(self, service: TimeService, seats: Sequence[Seat]) -> None:
+    def __init__(self, service: TimeService, seats: Sequence[Seat], *, overlaps: bool = False) -> None:
         self.line_ms = 0
         self.sampled_ms = 0
         self._service = service
         self._cables = [_Cable(seat) for seat in seats]
         self._since_commit_ms = 0
+        self._overlaps = overlaps
+        self._is_under_way = False
 
     @property
     def now_ms(self) -> int:
@@ -125,12 +134,14 @@ class SteppedRun:
         """
         self._since_commit_ms = 0
         waited_ms = 0
+        self.finish()
         while pause_ms := self._service.ask("committed" if goal == "committed" else "uploaded"):
             if waited_ms > GIVE_UP_MS:
                 raise SimulatorError(f"not all is {goal} after {waited_ms // 1000} s of line time")
             left_ms = pause_ms = min(pause_ms, ASK_AGAIN_MS)
             while left_ms > 0:
                 left_ms -= self.step(left_ms)
+            self.finish()
             waited_ms += pause_ms
 
     def step(self, left_ms: int) -> int:
@@ -147,9 +158,20 @@ class SteppedRun:
             cable.advance(step_ms, skips=skips)
             self.line_ms += step_ms
             self.sampled_ms += 0 if skips else step_ms
-        answered = self._service.step(
-            step_ms, {cable.seat.port.path: cable.written for cable in self._cables if cable.is_open}
-        )
+        self.finish()
         for cable in self._cables:
-            cable.collect(answered)
+            cable.deliver()
+        written = {cable.seat.port.path: cable.written for cable in self._cables if cable.is_open}
+        self._service.begin_step(step_ms, written)
+        self._is_under_way = True
+        if not self._overlaps:
+            self.finish()
         return step_ms
+
+    def finish(self) -> None:
+        """Return when the agents have done their work of the last step."""
+        if self._is_under_way:
+            self._is_under_way = False
+            answered = self._service.finish_step()
+            for cable in self._cables:
+                cable.collect(answered)

@@ -74,7 +74,7 @@ class Road:
         board = Board(BoardSettings(BOX, settings.folder / "flash.bin", seed=SEED))
         resources.callback(board.close)
         cable = SwallowingCable("off_hook") if sabotage is Sabotage.EVENT else bytes
-        self.run = SteppedRun(self.service, [Seat(self.scene.line, board, port, cable)])
+        self.run = SteppedRun(self.service, [Seat(self.scene.line, board, port, cable)], overlaps=True)
         self._start_processes(port, children)
         login = self.stack.login("agent")
         self.client = CloudClient(self.stack.url, login.username, login.password)
