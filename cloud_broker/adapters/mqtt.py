@@ -66,7 +66,7 @@ class Connection:
     """One connection after another; MQTT 5, and 3.1.1 where 5 is not spoken. For one thread.
 
     Attributes:
-        connected: set while the broker has let us in (other threads may wait for it).
+        connected: set while we are in and subscribed (other threads may wait for it).
     """
 
     def __init__(self, broker: Broker) -> None:
@@ -181,6 +181,7 @@ class Connection:
         if self._broker.username:
             client.username_pw_set(self._broker.username, self._broker.password)
         client.on_connect = self._handle_connect
+        client.on_subscribe = self._handle_subscribe
         client.on_message = self._handle_message
         client.on_disconnect = self._handle_disconnect
         client.on_socket_close = self._handle_socket_close
@@ -211,6 +212,8 @@ class Connection:
             return
         prefix = f"$share/{self._broker.share}/" if self._broker.share else ""
         client.subscribe([(prefix + build_filter(name), 1) for name in SUBSCRIBED])
+
+    def _handle_subscribe(self, _client: paho.Client, *_: Any) -> None:
         self._failures = 0
         self.connected.set()
         log.info(

@@ -21,6 +21,7 @@ _SAME_NAME = (
 _read_same_name = attrgetter(*_SAME_NAME)
 _PROJECTED = (
     *_SAME_NAME, "recording_state", "recording_reason", "recording_samples", "recording_gaps", "owner_id",
+    "joined_to",
 )  # fmt: skip
 
 
@@ -48,12 +49,12 @@ def lock_calls(connection: Connection, desks: Mapping[str, str]) -> list[LockedC
     return [LockedCall(row[0], row[1], row[2], tuple(row[3:])) for row in found]
 
 
-def row_of(call: Call, owner_id: int | None) -> tuple[Any, ...]:
+def row_of(call: Call, owner_id: int | None, joined_to: str | None) -> tuple[Any, ...]:
     """The projected columns of one call."""
     same = (str(value) if isinstance(value, StrEnum) else value for value in _read_same_name(call))
     recording = call.recording
     gaps = json.dumps(recording.gaps)
-    return (*same, str(recording.state), recording.reason, recording.samples, gaps, owner_id)
+    return (*same, str(recording.state), recording.reason, recording.samples, gaps, owner_id, joined_to)
 
 
 def update_calls(connection: Connection, rows: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
@@ -67,3 +68,14 @@ def find_open_calls(connection: Connection, boxes: Iterable[str]) -> list[tuple[
         connection, "id, desk, box, boot", tables.call, "box", boxes, "AND state IN ('ringing', 'talking')"
     )
     return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def find_joined(connection: Connection, call_ids: Iterable[str]) -> dict[str, str]:
+    """Calls (id → desk) that continue one of these."""
+    rows = select_in(connection, "id, desk", tables.call, "joined_to", call_ids)
+    return {row[0]: row[1] for row in rows}
+
+
+def load_desks(connection: Connection, call_ids: Iterable[str]) -> dict[str, str]:
+    """Id → desk."""
+    return {row[0]: row[1] for row in select_in(connection, "id, desk", tables.call, "id", call_ids)}

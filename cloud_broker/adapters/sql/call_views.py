@@ -25,13 +25,14 @@ def build_calls(connection: Connection, rows: Sequence[Any]) -> list[CallView]:
     chosen = match_residents(connection, {row.resident_id for row in rows if row.resident_id})
     recordings = load_recordings(connection, call_ids)
     tickets = _load_tickets(connection, call_ids)
-    names = load_names(connection)
+    names, parts = load_names(connection), _load_parts(connection, call_ids)
     views = []
     for row in rows:
         residents = [chosen[row.resident_id]] if row.resident_id in chosen else known.get(row.e164, [])
         recording = build_recording(row, recordings.get(row.id))
         agent = names.get(row.claimed_by or row.owner_id or 0)
-        views.append(_build(row, residents, recording, tickets.get(row.id, []), agent))
+        built = _build(row, residents, recording, tickets.get(row.id, []), agent)
+        views.append(replace(built, parts=parts.get(row.id, ())))
     return views
 
 
@@ -63,6 +64,16 @@ def build_recording(row: Any, stored: Any | None) -> RecordingView:
         for first, count in json.loads(row.recording_gaps or "[]")
     )
     return RecordingView(state, samples / SAMPLE_RATE_HZ if samples else None, length, gaps)
+
+
+def _load_parts(connection: Connection, call_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Call → the calls of later boots that continue it, in their order."""
+    table = tables.call.c
+    query = select(table.joined_to, table.id).where(table.joined_to.in_(call_ids)).order_by(table.started_ms)
+    found: dict[str, list[str]] = defaultdict(list)
+    for joined_to, call_id in connection.execute(query):
+        found[joined_to].append(call_id)
+    return found
 
 
 def load_names(connection: Connection) -> Mapping[int, str]:

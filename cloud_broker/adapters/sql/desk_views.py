@@ -31,7 +31,7 @@ def count_figures(connection: Connection, desk: str, now_ms: int) -> DeskFigures
     """The Asia/Shanghai day of `now_ms`."""
     call, since_ms = tables.call.c, china_day_start_ms(now_ms)
     query = select(call.direction, call.outcome, func.count().label("calls")).where(
-        call.desk == desk, call.started_ms >= since_ms, call.state.is_not(None)
+        call.desk == desk, call.started_ms >= since_ms, call.state.is_not(None), call.joined_to.is_(None)
     )
     inbound = answered = missed = outbound = 0
     for row in connection.execute(query.group_by(call.direction, call.outcome)):

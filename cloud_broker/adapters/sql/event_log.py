@@ -3,12 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.bulk import insert_rows, select_in
 from cloud_broker.domain.events import Event
 from cloud_broker.handlers.decode import Received, load_fields
+from protocol.ids import parse_call_id
+
+LATE_EVENTS = 20
+"""Of a call's events, at most so many come after the next call has begun (gaps of its recording)."""
 
 _COLUMNS = (
     "source", "boot", "seq", "desk", "type", "call_id", "uptime_ms", "at_ms", "clock", "fields", "hash",
@@ -91,3 +95,14 @@ def load_boots(connection: Connection, sources: Iterable[str]) -> dict[str, dict
     ):
         found[source][boot] = first_ms
     return found
+
+
+def find_edge_call(connection: Connection, source: str, boot: str, *, is_first: bool) -> str | None:
+    """The first or the last call of one boot of a box."""
+    event = tables.event.c
+    query = select(event.call_id).where(
+        event.source == source, event.boot == boot, event.call_id.is_not(None)
+    )
+    order = event.seq if is_first else event.seq.desc()
+    found = connection.execute(query.order_by(order).limit(1 if is_first else LATE_EVENTS)).scalars().all()
+    return max(found, key=lambda call_id: parse_call_id(call_id)[2], default=None)

@@ -66,6 +66,7 @@ class SqlReader:
         scope.check_desk(user, desk)
         call = tables.call.c
         query = select(tables.call).where(call.desk == desk, call.state.in_(("ringing", "talking")))
+        query = query.where(call.joined_to.is_(None))
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(call.started_ms.desc()).limit(1)).all()
             views = build_calls(connection, rows)
@@ -95,7 +96,7 @@ class SqlReader:
         call = tables.call.c
         since_ms = self._clock.now_ms() - MISSED_DAYS * DAY_MS
         query = select(tables.call).where(call.desk == desk, call.started_ms >= since_ms)
-        query = query.where(call.state == "ended").order_by(call.started_ms.desc())
+        query = query.where(call.state == "ended", call.joined_to.is_(None)).order_by(call.started_ms.desc())
         with self._database.read() as connection:
             groups = _group_missed(connection.execute(query).all())
             views = build_calls(connection, [rows[0] for rows in groups])
@@ -159,7 +160,7 @@ def _only(views: Sequence[T]) -> T:
 
 def _narrow_calls(query: Select[Any], where: CallFilter) -> Select[Any]:
     call = tables.call.c
-    query = query.where(call.state.is_not(None))
+    query = query.where(call.state.is_not(None), call.joined_to.is_(None))
     for column, value in (
         (call.desk, where.desk), (call.box, where.box), (call.outcome, where.outcome),
         (call.direction, where.direction),
@@ -229,7 +230,9 @@ def _calls_of(connection: Connection, user: User, resident: ResidentView) -> Seq
     call = tables.call.c
     numbers = [phone.e164 for phone in resident.phones if phone.e164]
     own = or_(call.resident_id == resident.id, and_(call.resident_id.is_(None), call.e164.in_(numbers)))
-    query = select(tables.call).where(own, call.state.is_not(None), scope.within(user, call.desk))
+    query = select(tables.call).where(
+        own, call.joined_to.is_(None), call.state.is_not(None), scope.within(user, call.desk)
+    )
     return connection.execute(query.order_by(call.started_ms.desc()).limit(RESIDENT_HISTORY)).all()
 
 

@@ -133,6 +133,7 @@ call = Table(
     Column("recording_samples", BigInteger),
     Column("recording_gaps", Text),
     Column("owner_id", BigInteger),  # on duty at off_hook
+    Column("joined_to", Text),  # the call that this one continues after a power cut: not a call by itself
     # not projected: what people and time decided
     Column("claimed_by", BigInteger),
     Column("resident_id", BigInteger),  # chosen by the agent among several
@@ -140,6 +141,7 @@ call = Table(
     Index("ix_call_desk_started_ms", "desk", "started_ms"),
     Index("ix_call_e164", "e164"),
     Index("ix_call_box_state", "box", "state"),
+    Index("ix_call_joined_to", "joined_to"),
 )
 
 outbox = Table(
