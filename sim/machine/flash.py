@@ -12,6 +12,8 @@ _SYNC = const(3)
 _COUNT = const(4)
 _SIZE = const(5)
 _ERASE = const(6)
+_ERASED = b"\xff" * 4096
+"""Made once: a chip needs no memory to erase, and littlefs does not survive an operation that raises."""
 
 
 class FlashFile:
@@ -44,7 +46,7 @@ class FlashFile:
         if operation == _SIZE:
             return _ERASE_SIZE
         if operation == _ERASE:
-            self._change(argument * _ERASE_SIZE, b"\xff" * _ERASE_SIZE)
+            self._change(argument * _ERASE_SIZE, _ERASED)
         elif operation == _SYNC:
             self._file.flush()
         return 0
