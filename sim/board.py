@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -59,6 +60,14 @@ class BoardOutput:
     serial_out: bytes
     audio_out: NDArray[np.int16] | None
     seized: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """One request to the board: `duration_ms` of time, and its bytes."""
+
+    duration_ms: int
+    request: bytes
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ class Board:
 
         A board without power answers nothing, and bytes for it are lost.
         """
-        outputs = []
+        grants = []
         self._serial_in += serial_in
         for first in range(0, len(block.audio), BLOCK):
             audio = block.audio[first : first + BLOCK]
@@ -128,14 +137,19 @@ class Board:
             serial = self._take_serial(len(loop_mv))
             pcm = self._front_end.codec_frames(audio)
             rows = self._front_end.rows(loop_mv)
-            outputs.append(self._grant(_SAMPLES, len(audio) * 2, len(loop_mv), rows, serial, pcm))
-        return _join(outputs)
+            head = _REQUEST.pack(_SAMPLES, len(audio) * 2, len(loop_mv), len(serial), 0)
+            grants.append(_Grant(len(loop_mv), head + rows + serial + pcm))
+            self._send(grants[-1])
+        return _join(self._take_answers(grants))
 
     def skip(self, ms: int, serial_in: bytes = b"") -> BoardOutput:
         """Let quiet time pass without samples: the board sees the sample index jump, as after an overrun."""
         self._serial_in += serial_in
         serial = self._take_serial(ms)
-        return self._grant(_QUIET, 0, ms, self._front_end.last_row, serial, b"")
+        head = _REQUEST.pack(_QUIET, 0, ms, len(serial), 0)
+        grant = _Grant(ms, head + self._front_end.last_row + serial)
+        self._send(grant)
+        return _join(self._take_answers([grant]))
 
     def kill(self) -> None:
         """Pull the plug: the process ends between two instructions; the flash file keeps what was written."""
@@ -201,15 +215,33 @@ class Board:
         self._process = None
         self._socket.close()
 
-    def _grant(
-        self, kind: int, frames: int, duration_ms: int, rows: bytes, serial: bytes, pcm: bytes
-    ) -> BoardOutput:
-        if self._process is None:
-            return _SILENT
-        self.now_ms += duration_ms
-        head = _REQUEST.pack(kind, frames, duration_ms, len(serial), 0)
+    def _send(self, grant: _Grant) -> None:
+        """Grants may be sent ahead of their answers: the board takes one after the other.
+
+        A board that has ended refuses it; its last answer says why.
+        """
+        if self._process is not None:
+            with suppress(OSError):
+                self._socket.sendall(grant.request)
+
+    def _take_answers(self, grants: list[_Grant]) -> list[BoardOutput]:
+        """An answer to each grant that was sent; what the board did not live to see goes to its next life."""
+        outputs: list[BoardOutput] = []
+        life = self._process
+        for index, grant in enumerate(grants):
+            if self._process is None:
+                outputs.append(_SILENT)
+                continue
+            if self._process is not life:
+                for again in grants[index:]:
+                    self._send(again)
+                return outputs + self._take_answers(grants[index:])
+            outputs.append(self._take_answer(grant))
+        return outputs
+
+    def _take_answer(self, grant: _Grant) -> BoardOutput:
+        self.now_ms += grant.duration_ms
         try:
-            self._socket.sendall(head + rows + serial + pcm)
             serial_size, out_frames, seized, state = _ANSWER.unpack(self._receive(_ANSWER.size))
             serial_out = self._receive(serial_size)
             played = self._receive(2 * out_frames)
