@@ -112,6 +112,7 @@ class _Facts:
     rings: int = 0
     busy: bool = False
     bypassed: bool = False
+    resumed: bool = False
     caller_ids: list[Event] = field(default_factory=list)
     digits: list[Event] = field(default_factory=list)
 
@@ -163,7 +164,7 @@ def project_call(
         caller_name=shown.name,
         dialled="".join(e.fields["digits"] for e in facts.digits) or None,
         connected_by=connected_by,
-        resumed=bool(facts.off_hook and facts.off_hook.fields.get("resumed")),
+        resumed=facts.resumed,
         clock=first.clock,
         recording=_project_recording(ordered, agents, ended=end is not None),
     )
@@ -205,6 +206,7 @@ def _off_hook(facts: _Facts, event: Event) -> None:
     facts.rang = facts.rang or rings > 0
     facts.rings = max(facts.rings, rings)
     facts.off_hook = facts.off_hook or event
+    facts.resumed = facts.resumed or bool(event.fields.get("resumed"))
 
 
 def _on_hook(facts: _Facts, event: Event) -> None:
@@ -255,6 +257,8 @@ def _decide(facts: _Facts, end: Event | None) -> tuple[Outcome | None, Event | N
     connected, method = _find_connection(facts, end)
     if end is None:
         return None, connected, method
+    if connected is None and facts.resumed:  # what the box slept through may have been the answer
+        return Outcome.INTERRUPTED, None, None
     return (Outcome.OUTBOUND_CONNECTED if connected else Outcome.OUTBOUND_UNANSWERED), connected, method
 
 

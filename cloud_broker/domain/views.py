@@ -137,6 +137,8 @@ class CallView:
     clock: str
     early_lift: bool = False
     timeline: Sequence[TimelineEntry] = ()
+    parts: Sequence[str] = ()
+    """Calls that continue this one after a power cut of its box, each with a recording of its own."""
 
 
 @dataclass(frozen=True)

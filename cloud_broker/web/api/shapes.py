@@ -43,6 +43,7 @@ def shape_call(view: CallView) -> dict[str, Any]:
         "tickets": list(view.tickets),
         "clock": view.clock,
         "early_lift": view.early_lift,
+        "parts": list(view.parts),
     }
 
 
