@@ -1,6 +1,7 @@
 """`cloudseat-sim chaos` and `cloudseat-sim reconcile`."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -39,6 +40,8 @@ def chaos(
     """
     if out.exists() and any(out.iterdir()):
         _fail(f"{out} is not empty: evidence of two runs must not mix; choose another folder")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     try:
         report = run_chaos(out, calls, boxes, seed, sabotage)
     except SimulatorError as error:
@@ -72,6 +75,11 @@ def reconcile(
         _out.print(f"{result.count(verdict):6d} {english}")
     if not result.is_clean:
         raise typer.Exit(1)
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    """A polite kill ends the run as Ctrl-C does: children first."""
+    raise KeyboardInterrupt
 
 
 def _fail(sentence: str) -> NoReturn:

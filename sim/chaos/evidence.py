@@ -60,9 +60,10 @@ def write_cloud(client: CloudClient, desk: str, path: Path) -> None:
 
 
 def cloud_row(client: CloudClient, call: Row) -> Row:
-    """What the cloud shows of a call."""
-    recording = call["recording"] or {}
-    gaps = recording.get("gaps") or []
+    """What the cloud shows of a call, the parts that continue it after a power cut included."""
+    parts = [call, *(client.call(part) for part in call.get("parts", ()))]
+    recordings = [_read_recording(client, part) for part in parts]
+    stored = [seconds for seconds, _, _ in recordings if seconds is not None]
     return {
         "box": call["box"],
         "start": datetime.fromisoformat(call["started_at"]).timestamp(),
@@ -71,11 +72,21 @@ def cloud_row(client: CloudClient, call: Row) -> Row:
         "outcome": call["outcome"],
         "ring_count": call["ring_count"],
         "talk_seconds": call["talk_seconds"],
-        "recording_seconds": _decode_seconds(client, call["id"]) if recording else None,
-        "gap_seconds": round(sum(count for _, count in gaps) / SAMPLE_RATE_HZ, 3),
+        "recording_seconds": round(sum(stored), 3) if stored else None,
+        "gap_seconds": round(sum(gap_s for _, gap_s, _ in recordings), 3),
         "id": call["id"],
-        "recording_state": recording.get("state", "none"),
+        "parts": len(parts),
+        "recording_states": [state for _, _, state in recordings],
     }
+
+
+def _read_recording(client: CloudClient, call: Row) -> tuple[float | None, float, str]:
+    """(seconds of sound in the stored file, seconds of it declared as gaps, its state)."""
+    recording = call["recording"] or {}
+    samples = sum(count for _, count in recording.get("gaps") or ())
+    state = str(recording.get("state", "none"))
+    seconds = None if state in ("none", "lost") else _decode_seconds(client, call["id"])
+    return seconds, samples / SAMPLE_RATE_HZ, state
 
 
 def _decode_seconds(client: CloudClient, call: str) -> float | None:

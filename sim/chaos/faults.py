@@ -72,7 +72,7 @@ class AgentKilled(_Killed):
 
     def __init__(self, site: Site) -> None:
         assert site.agent is not None
-        site.service.agents_may_leave = True
+        site.expect_agent(False)
         super().__init__(site, site.agent)
         site.agent = None
 
@@ -80,7 +80,7 @@ class AgentKilled(_Killed):
         self._bury()
         site = self.site
         site.service.forget("agent")
-        site.service.agents_may_leave = False
+        site.expect_agent(True)
         site.start_agent()
         self.tell_outage(Outages.EVERYBODY, stops_audio=True)
 
@@ -166,14 +166,14 @@ class NetworkCut(Fault):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site, "network")
-        site.network_is_cut = True
+        site.hindered.add("network")
         for gate in site.gates:
             gate.cut()
 
     def end(self) -> None:
         for gate in self.site.gates:
             gate.mend()
-        self.site.network_is_cut = False
+        self.site.hindered.discard("network")
 
 
 class ClockJump(Fault):
@@ -194,11 +194,13 @@ class DiskFull(Fault):
         assert site.agent is not None
         super().__init__(site, "disk of agent-0")
         self._child = site.agent
+        site.hindered.add("disk")
         self._limit(0)
 
     def end(self) -> None:
         if self._child is self.site.agent:
             self._limit(resource.RLIM_INFINITY)
+        self.site.hindered.discard("disk")
         self.tell_outage(Outages.EVERYBODY, stops_audio=True)
 
     def _limit(self, file_bytes: int) -> None:
@@ -210,6 +212,10 @@ def _may_lose_power(site: Site, box: Box) -> bool:
     is_heard = box.port.is_plugged and box.wire.damage is None and box.board.is_powered
     since_ms = max(box.away_until_ms, site.agent_since_ms)
     return is_heard and site.agent is not None and site.now_ms - since_ms >= SETTLE_MS
+
+
+def _may_fill_disk(site: Site) -> bool:
+    return site.agent is not None and "disk" not in site.hindered
 
 
 def _is_plugged(_: Site, box: Box) -> bool:
@@ -255,7 +261,7 @@ FAULTS: tuple[FaultKind, ...] = (
     FaultKind("kill_firmware", (0.1, 2), 4, PowerCut, lambda site: any_box(site, _may_lose_power)),
     FaultKind("unplug", (0.5, 120), 4, Unplugged, lambda site: any_box(site, _is_plugged)),
     FaultKind("damage_bytes", (5, 60), 4, WireDamaged, lambda site: any_box(site, _is_whole)),
-    FaultKind("cut_network", (5, 12 * 3600), 2, NetworkCut, lambda site: not site.network_is_cut),
+    FaultKind("cut_network", (5, 12 * 3600), 2, NetworkCut, lambda site: "network" not in site.hindered),
     FaultKind("clock_jump", (5, 600), 2, ClockJump, lambda site: not site.service.agent_clock_ms),
-    FaultKind("disk_full", (2, 60), 1, DiskFull, lambda site: site.agent is not None),
+    FaultKind("disk_full", (2, 60), 1, DiskFull, _may_fill_disk),
 )

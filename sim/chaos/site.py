@@ -79,6 +79,7 @@ class Site:
     Attributes:
         gates: the way of the desk's PC to the cloud's web part and to the broker.
         agent, cloud, broker: the processes as they run now; None while one is dead.
+        hindered: what keeps events from being committed though every process runs.
         agent_since_ms: when the agent joined (unix).
     """
 
@@ -103,7 +104,7 @@ class Site:
             agent_env={"CLOUDSEAT_AGENT_CLOUD_URL": f"http://{HOST}:{web_gate.port}"},
         )
         self.stack = Stack(stack, self.children)
-        self.network_is_cut = False
+        self.hindered: set[str] = set()
         self.boxes: list[Box] = []
         for number in range(settings.boxes):
             self.boxes.append(Box(number, settings, self.rng))
@@ -133,8 +134,8 @@ class Site:
 
     @property
     def is_whole(self) -> bool:
-        """Every process runs and reaches the others."""
-        return None not in (self.agent, self.cloud, self.broker) and not self.network_is_cut
+        """Every process runs, and nothing hinders it: what is told can be committed."""
+        return None not in (self.agent, self.cloud, self.broker) and not self.hindered
 
     @property
     def calls_begun(self) -> int:
@@ -174,6 +175,12 @@ class Site:
         self.agent = self.stack.start_agent(0, [box.port.path for box in self.boxes])
         self._await_clients(agents=1, observers=0)
         self.agent_since_ms = self.now_ms
+
+    def expect_agent(self, is_expected: bool) -> None:
+        """False: the agent is being killed; what it says now need not be so."""
+        self.service.agents_may_leave = not is_expected
+        for box in self.boxes:
+            box.port.is_abandoned = not is_expected
 
     def start_cloud(self) -> None:
         """Returns when the cloud takes requests."""
