@@ -1,4 +1,4 @@
-"""A call that its box lost by a power cut goes on in the next boot: one call, in whatever order events come."""
+"""A call that its box lost by a power cut goes on in the next boot: one call, in any order of events."""
 
 import random
 
