@@ -60,28 +60,35 @@ class Consumer:
     def _run(self) -> None:
         while not self._closing.is_set():
             self._work(self._connection.receive(IDLE_S))
+            self._sweep()
         self._connection.close()
 
     def _work(self, batch: Sequence[Incoming]) -> None:
-        """Handle a batch: wait for a database that is away, set aside what cannot be stored."""
+        """Handle a batch. If that fails each message is tried alone, and the one to blame is set aside."""
+        if self._attempt(self._handle, batch):
+            return
+        if len(batch) > 1:
+            for incoming in batch:
+                self._work([incoming])
+            return
+        self._attempt(self._set_aside, batch)
+
+    def _attempt(self, handle: Callable[[Sequence[Incoming]], None], batch: Sequence[Incoming]) -> bool:
+        """Wait for a database that is away; False when the batch itself cannot be handled."""
         while not self._closing.is_set():
             try:
-                self._handle(batch)
-                return
+                handle(batch)
+                return True
             except (OperationalError, InterfaceError) as error:
                 log.error("consumer.database_away", error=str(error.orig), retry_in_s=RETRY_S)
                 self._closing.wait(RETRY_S)
             except Exception:  # the supervisor: one message must not stop all others
                 log.exception("consumer.failed", messages=len(batch))
-                self._set_aside(batch)
-                return
+                return False
+        return True
 
     def _set_aside(self, batch: Sequence[Incoming]) -> None:
-        """Find the message that cannot be handled by trying each alone; that one becomes a dead letter."""
-        if len(batch) > 1:
-            for incoming in batch:
-                self._work([incoming])
-            return
+        """Messages that cannot be handled become dead letters."""
         for incoming in batch:
             message = Message(incoming.topic, incoming.payload)
             result = set_aside(self._database, self._clock, message, "unstorable")
@@ -101,24 +108,28 @@ class Consumer:
             result = ingest(self._database, self._clock, [Message(e.topic, e.payload) for e in events])
             answer(self._connection, result, self._describe_pop)
         self._connection.acknowledge(batch)
-        self._sweep()
 
     def _sweep(self) -> None:
+        """What time alone makes due; what fails is tried again with the next sweep."""
         now_ms = self._clock.now_ms()
-        if now_ms - self._swept_ms >= SWEEP_EVERY_MS:
-            self._swept_ms = now_ms
+        if now_ms - self._swept_ms < SWEEP_EVERY_MS:
+            return
+        self._swept_ms = now_ms
+        try:
             close_calls_of_absent_boxes(self._database, now_ms)
             self._clean_up_at_night(now_ms)
+        except Exception:  # the supervisor: messages go on
+            log.exception("consumer.sweep_failed")
 
     def _clean_up_at_night(self, now_ms: int) -> None:
         night = china_day_start_ms(now_ms - NIGHT_MS)
         if night <= self._last_night_ms:
             return
-        self._last_night_ms = night
         holes = reconcile(self._database, now_ms)
         log.info("reconcile.done", sources_with_holes=len(holes))
         with self._database.write() as connection:
             outbox.forget_before(connection, now_ms - OUTBOX_LIFE_MS)
+        self._last_night_ms = night
 
 
 def answer(publisher: Publisher, result: BatchResult, describe_pop: Callable[[Pop], bytes]) -> None:

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from cloud_broker.domain.events import Event, find_call_id
+from protocol.const import UINT32_MAX
 from protocol.errors import MessageError, TopicError
 from protocol.event_json import decode_event as decode_payload
+from protocol.ids import is_boot
 from protocol.topics import parse_topic
 
 MAX_PAYLOAD_BYTES = 8192
@@ -75,7 +77,9 @@ def claimed_id(payload: bytes) -> tuple[str, int] | None:
         boot, seq = body["boot"], body["seq"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return (boot, seq) if isinstance(boot, str) and type(seq) is int else None
+    if not isinstance(boot, str) or not is_boot(boot) or type(seq) is not int:
+        return None
+    return (boot, seq) if 0 <= seq <= UINT32_MAX else None
 
 
 def _base64(value: object) -> str:
