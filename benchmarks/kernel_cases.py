@@ -21,6 +21,9 @@ from firmware.line.ear import TONES
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = tables.BLOCK
+LOUD = ", as loud as can be"
+SECTION = filters.HIGH_PASS_SECTIONS[1]
+new_state = filters.new_high_pass_state
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,12 @@ class Case:
     arguments: tuple[Any, ...]
     unit: int
     ceiling: float
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tells this case from the others."""
+        return f"{self.module}.{self.function}{self.label}"
 
     def run(self) -> tuple[Any, list[bytes]]:
         """The call on this CPython: result and buffers afterwards."""
@@ -145,6 +154,44 @@ def cases() -> list[Case]:
         Case("dsp.sine", "dual_tone", (out, tables.SINE, array("H", [7, 9]), BLOCK, 5710, 9904), BLOCK, 90),
         Case("board.half_band", "decimate", (frames, out, BLOCK), BLOCK, 320),
         Case("board.half_band", "interpolate", (at_8_khz, array("h", [0] * 512), BLOCK), BLOCK, 320),
+    ]  # fmt: skip
+
+
+def loud_cases() -> list[Case]:
+    """The kernels that multiply, on the loudest block there can be: a clipped pair of square waves.
+
+    Where an intermediate left 31 bits, the board would wrap and CPython would not.
+    """
+    square = np.where(np.sin(np.arange(BLOCK) * 0.55) + np.sin(np.arange(BLOCK) * 1.05) > 0, 32767, -32768)
+    samples, clean = array("h", square.tolist()), offset_binary(square)
+    out, energies, totals = array("H", [0] * BLOCK), array("I", [0] * 8), array("I", [0] * 8)
+    filters.measure_hops(0, 0, 0, clean, energies, totals, 0)
+    bank = tone_bank.ToneBank(TONES)
+    bank.feed(clean, totals, 0, len(TONES))
+    cosines, sines, state = tone_bank.ToneBank((697,))._banks[0]
+    ring, sums, rows = fsk.new_ring(), array("I", [0] * 5), array("h", [0] * (fsk.ROW * (fsk.MAX_ROWS + 2)))
+    filled, filled_rows = copied(ring), copied(rows)
+    at = fsk.fsk_bank(clean, tables.SINE, filled, 0, BLOCK, 77, 141, copied(sums))
+    quiet = fsk.new_tracker()
+    quiet[fsk.LEVEL_MARK] = quiet[fsk.LEVEL_SPACE] = 8192
+    end = fsk.track_bits(filled, filled_rows, copied(quiet), at, 64)
+    work, result, tones = array("h", [0] * 9), array("I", [0, 0, 0, 1 << 28]), len(TONES)
+    return [
+        Case("dsp.filters", "high_pass", (samples, out, BLOCK, new_state(), 1, *SECTION), BLOCK, 999, LOUD),
+        Case("dsp.filters", "measure_hops", (0, 0, 0, clean, energies, totals, 4), BLOCK, 999, LOUD),
+        Case(
+            "dsp.tone_bank", "correlate_tone",
+            (0, 0, 0, clean, cosines, sines, totals, state, bank.sums, tables.SINE, 0, tones, 0),
+            BLOCK, 999, LOUD,
+        ),
+        Case("dsp.dtmf", "judge_dtmf", (bank.sums, energies, LIMITS, result, tones, 3, 0, 16), 64, 999, LOUD),
+        Case("dsp.fsk", "fsk_bank", (clean, tables.SINE, ring, 9, BLOCK, 77, 141, sums), BLOCK, 999, LOUD),
+        Case("dsp.fsk", "track_bits", (filled, rows, quiet, at, 64), BLOCK, 999, LOUD),
+        Case(
+            "dsp.fsk", "soften_bits",
+            (filled_rows, tables.SINE, bytes(4096), work, fsk.ROW * 2, end, 0, 4095),
+            BLOCK, 999, LOUD,
+        ),
     ]  # fmt: skip
 
 

@@ -146,7 +146,7 @@ def spandsp_dtmf(dial_tone_filter: bool) -> Peer:
         library = _spandsp()
         state = library.dtmf_rx_init(None, None, None)
         if dial_tone_filter:
-            library.dtmf_rx_parms(state, 1, 8.0, 8.0, -42.0)
+            library.dtmf_rx_parms(state, 1, 8, 8, -42)
         samples = pcm.astype(np.int16)
         library.dtmf_rx(state, samples.ctypes.data_as(ctypes.c_void_p), len(samples))
         buffer = ctypes.create_string_buffer(200)
@@ -179,7 +179,7 @@ def _spandsp() -> ctypes.CDLL:
     library.adsi_tx_init.argtypes = [ctypes.c_void_p, ctypes.c_int]
     library.dtmf_rx_init.argtypes = [ctypes.c_void_p] * 3
     library.dtmf_rx_get.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
-    library.dtmf_rx_parms.argtypes = [ctypes.c_void_p, ctypes.c_int, *[ctypes.c_float] * 3]
+    library.dtmf_rx_parms.argtypes = [ctypes.c_void_p, *[ctypes.c_int] * 4]
     for name in ("adsi_rx_free", "adsi_tx_free", "dtmf_rx_free"):
         getattr(library, name).argtypes = [ctypes.c_void_p]
     return library

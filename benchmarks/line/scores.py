@@ -1,5 +1,6 @@
 """Counting: right, wrong, and the SNR at which 95 % are right."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ def threshold(points: Sequence[tuple[float, Score]]) -> float | None:
     falling = sorted(points, key=lambda point: -point[0])
     if falling[0][1].share < GOAL_SHARE:
         return None
-    for (high_db, high), (low_db, low) in zip(falling, falling[1:], strict=False):
+    for (high_db, high), (low_db, low) in itertools.pairwise(falling):
         if low.share < GOAL_SHARE:
             return low_db + (high_db - low_db) * (GOAL_SHARE - low.share) / (high.share - low.share)
     return falling[-1][0]

@@ -22,8 +22,8 @@ def judge_dtmf(
     - the twist is within 12 dB and the next tone of either group is 6 dB down;
     - each tone stands in all three hops, within 9 dB;
     - the phase step between hops shows a frequency within `limits` (1/256 turns a hop, a byte a tone);
-    - both together hold 44 % of the energy;
-    - what is neither of them is at most rest / 16 of the energy, or no more than the line's own noise (2.5
+    - both together hold 44 % of the energy, the weaker one above -48 dBm0 (-39 if `rest` is under 16);
+    - what is neither of them is at most rest / 32 of the energy, or no more than the line's own noise (2.5
       times the quietest hop of late): a quiet line makes the judge strict, a noisy one does not make it deaf.
     result: digit 0..15 (4 * low + high) or 16; power of the weaker tone over three hops >> 4; weaker power
     in the last hop of the digit `held` >> 4; energy of the quietest hop, rising by 1/128 a hop.
@@ -140,9 +140,9 @@ def judge_dtmf(
     if both < energy - (energy >> 3):
         good = 0
     over = energy - (both >> 1)
-    if over >> 3 > floor - (floor >> 4) and over > (energy >> 4) * rest:
+    if over >> 3 > floor - (floor >> 4) and over > (energy >> 5) * rest:
         good = 0
-    if weaker < 6000:
+    if weaker < 6000 or (rest < 16 and weaker < 48000):
         good = 0
     result[0] = digit
     if good == 0:

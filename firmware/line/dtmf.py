@@ -23,7 +23,7 @@ class KeyDetector:
     """
 
     def __init__(self) -> None:
-        self.rest = STRICT_REST  # sixteenths of the energy that may be something else on a quiet line
+        self.rest = STRICT_REST  # 32nds of the energy that may be something else on a quiet line
         self.onset = 0  # hop in which the key last told went down
         self._result = array("I", [0] * 4)
         self._result[FLOOR] = LOUD_FLOOR
@@ -38,6 +38,7 @@ class KeyDetector:
         self._last = NO_DIGIT  # the key before, while its echo may still sound
         self._last_peak = 0
         self._since = 0
+        self._powers = array("I", [0] * 4)  # of the last four windows
 
     def step(self, sums: "array[int]", energies: "array[int]", tones: int, hop: int) -> int:
         """Judge the hop; returns a key's index when it is certain, else NO_DIGIT."""
@@ -53,8 +54,11 @@ class KeyDetector:
         if digit != NO_DIGIT and digit == self._candidate and digit != self._key:
             if told == NO_DIGIT:
                 told = self._release()
-            self._press(digit, result[POWER] // 3, hop)
+            # A key comes out of silence, a vowel glides into the right frequencies while it sounds.
+            if self.rest == LENIENT_REST or self._powers[hop & 3] << 1 < result[POWER]:
+                self._press(digit, result[POWER] // 3, hop)
         self._candidate = digit
+        self._powers[hop & 3] = result[POWER]
         return told
 
     def _press(self, digit: int, power: int, hop: int) -> None:
@@ -99,8 +103,8 @@ class KeyDetector:
         return self._key
 
 
-STRICT_REST = 2  # off-hook, against talk-off
-LENIENT_REST = 16  # on-hook nobody talks
+STRICT_REST = 3  # off-hook, against talk-off
+LENIENT_REST = 32  # on-hook nobody talks
 LONG_KEY_HOPS = 12
 LOUD_FLOOR = 1 << 24  # before the first hop
 ECHO_HOPS = 12  # 96 ms in which the same key has to come back within 6 dB, or it is an echo
