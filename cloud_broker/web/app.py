@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from sqlalchemy.exc import DataError
 
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain.times import to_datetime
 from cloud_broker.web.api import build_api
+from cloud_broker.web.api.router import refuse
 from cloud_broker.web.identity import CookieSessions, IdentityMiddleware
+from cloud_broker.web.incoming import BodyBounds
 from cloud_broker.web.pages import Console
 from cloud_broker.web.pages.router import install_pages
 
@@ -34,8 +37,15 @@ def build_app(cloud: Cloud, *, pages: bool = True) -> FastAPI:
 
     if pages:
         install_pages(app, build_console(cloud))
+    app.add_exception_handler(DataError, refuse_value)
     app.add_middleware(IdentityMiddleware, people=cloud.people)
+    app.add_middleware(BodyBounds)
     return app
+
+
+def refuse_value(_request: Request, _error: Exception) -> Response:
+    """The database has no place for what was sent, a NUL in a text for instance."""
+    return refuse(422, "value", "Something in this request cannot be stored or searched for.")
 
 
 def build_console(cloud: Cloud) -> Console:

@@ -78,7 +78,7 @@ def build_agent_dependency(find_desk: Callable[[str], str | None]) -> Callable[[
 
 
 class CookieSessions:
-    """`pages.Sessions`: the console's log-in and log-out."""
+    """`pages.Sessions`: log-in by cookie, and log-out of whoever asks, by cookie or bearer token."""
 
     def __init__(self, people: People) -> None:
         self._people = people
@@ -102,7 +102,7 @@ class CookieSessions:
         return session.user
 
     def sign_out(self, request: Request, response: Response) -> None:
-        token = request.cookies.get(COOKIE)
+        token, _ = _find_token(request)
         if token:
             self._people.log_out(token)
         response.delete_cookie(COOKIE, path="/")

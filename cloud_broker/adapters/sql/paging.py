@@ -19,9 +19,11 @@ def decode_cursor(cursor: str | None) -> tuple[int, str | int] | None:
         return None
     try:
         at_ms, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise Invalid("cursor", "unknown") from error
     if type(at_ms) is not int or type(key) not in (str, int):
+        raise Invalid("cursor", "unknown")
+    if not all(abs(number) < 2**63 for number in (at_ms, key) if isinstance(number, int)):
         raise Invalid("cursor", "unknown")
     return at_ms, key
 

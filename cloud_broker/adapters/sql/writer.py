@@ -109,6 +109,8 @@ class SqlWriter:
             raise Invalid("name", "too_long")
         with self._database.write() as connection:
             call = _find_call(connection, user, resident.call)
+            if call.desk != resident.desk:
+                raise Invalid("call", "other_desk")
             resident_id = self._insert_resident(connection, resident, name, room, call)
             outbox.add_calls(connection, self._clock.now_ms(), [(resident.desk, resident.call)], [])
         return self._reader.resident(user, resident_id)
@@ -227,8 +229,11 @@ def _find_by_key(connection: Connection, desk: str, key: str) -> int | None:
 def _resident_of(connection: Connection, ticket: NewTicket, call: Any | None) -> int | None:
     """The resident named, else the one chosen in the call, else the only one with the call's number."""
     if ticket.resident is not None:
+        resident, desk = tables.resident.c, tables.desk.c
         found = connection.execute(
-            select(tables.resident.c.id).where(tables.resident.c.id == ticket.resident)
+            select(resident.id)
+            .join(tables.desk, desk.project_id == resident.project_id)
+            .where(resident.id == ticket.resident, desk.id == ticket.desk)
         )
         if found.scalar() is None:
             raise Invalid("resident", "unknown")

@@ -12,10 +12,11 @@ from cloud_broker.domain.views import CallFilter, Invalid
 from cloud_broker.handlers.playback import TOKEN_LIFE_MS
 from cloud_broker.web.api.shapes import shape_call, shape_timeline
 from cloud_broker.web.identity import Identified
+from cloud_broker.web.incoming import RowId
 
 
 class ResidentChoice(BaseModel):
-    resident: int
+    resident: RowId
 
 
 def add_routes(router: APIRouter, cloud: Cloud) -> None:

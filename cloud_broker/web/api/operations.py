@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.handlers.held import Held
 from cloud_broker.web.identity import Identified
+from cloud_broker.web.incoming import RowId
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 
@@ -33,7 +34,7 @@ def add_routes(router: APIRouter, cloud: Cloud) -> None:
         return {"items": held.alarms(user, limit)}
 
     @router.post("/alarms/{alarm}/resolve", status_code=204)
-    def resolve_alarm(user: Identified, alarm: int) -> None:
+    def resolve_alarm(user: Identified, alarm: RowId) -> None:
         held.resolve_alarm(user, alarm)
 
     @router.get("/quarantine")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.web.api.shapes import shape_resident
 from cloud_broker.web.identity import Identified
+from cloud_broker.web.incoming import RowId
 
 
 def add_routes(router: APIRouter, cloud: Cloud) -> None:
@@ -23,5 +24,5 @@ def add_routes(router: APIRouter, cloud: Cloud) -> None:
         return {"items": [shape_resident(view) for view in page.items], "next": page.next}
 
     @router.get("/residents/{resident}")
-    def get_resident(user: Identified, resident: int) -> dict[str, Any]:
+    def get_resident(user: Identified, resident: RowId) -> dict[str, Any]:
         return shape_resident(reader.resident(user, resident))

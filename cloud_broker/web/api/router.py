@@ -4,8 +4,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain.views import Invalid, NotAllowed, NotFound
@@ -64,6 +66,12 @@ def _refusal(error: Exception) -> JSONResponse | None:
             return refuse(403, "not_allowed", "Your role does not allow this.")
         case NotFound():
             return refuse(404, "not_found", "This does not exist, or is not yours to see.")
+        case RequestValidationError():
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            return refuse(422, f"{place}:malformed", f"{place}: {first['msg']}.")
+        case HTTPException(status_code=status, detail=detail):
+            return refuse(status, "request", detail)
         case Invalid(field=field, reason=reason):
             return refuse(422, f"{field}:{reason}", f"The value of {field} cannot be accepted: {reason}.")
         case UploadRefused(reason=reason):

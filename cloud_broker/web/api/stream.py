@@ -12,6 +12,7 @@ from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain.views import Effect, NotFound, User
 from cloud_broker.web.api.shapes import shape_call, shape_ticket
 from cloud_broker.web.identity import Identified
+from cloud_broker.web.incoming import read_last_event_id
 
 KEEP_ALIVE_S = 15.0
 
@@ -21,8 +22,7 @@ def add_routes(router: APIRouter, cloud: Cloud) -> None:
     def stream(request: Request, user: Identified, desk: str) -> StreamingResponse:
         """`id:` is the outbox id; Last-Event-ID catches up with what was missed."""
         cloud.reader.desk(user, desk)
-        last = request.headers.get("last-event-id", "")
-        effects = cloud.hub.subscribe(desk, int(last) if last.isascii() and last.isdigit() else None)
+        effects = cloud.hub.subscribe(desk, read_last_event_id(request))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_write(cloud, user, effects), 200, headers, "text/event-stream")
 

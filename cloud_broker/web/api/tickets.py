@@ -9,6 +9,7 @@ from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain.views import Invalid, NewTicket, TicketFilter, User
 from cloud_broker.web.api.shapes import shape_item, shape_ticket
 from cloud_broker.web.identity import Identified
+from cloud_broker.web.incoming import RowId
 
 
 class TicketBody(BaseModel):
@@ -21,7 +22,7 @@ class TicketBody(BaseModel):
     place: str = ""
     note: str = ""
     promise_minutes: int | None = None
-    resident: int | None = None
+    resident: RowId | None = None
 
 
 class MoveBody(BaseModel):
@@ -77,16 +78,16 @@ def add_routes(router: APIRouter, cloud: Cloud) -> None:
         return {"items": [shape_ticket(view) for view in page.items], "next": page.next}
 
     @router.get("/tickets/{ticket}")
-    def get_ticket(user: Identified, ticket: int) -> dict[str, Any]:
+    def get_ticket(user: Identified, ticket: RowId) -> dict[str, Any]:
         return shape_ticket(reader.ticket(user, ticket))
 
     @router.post("/tickets/{ticket}/moves")
-    def move(user: Identified, ticket: int, body: MoveBody) -> dict[str, Any]:
+    def move(user: Identified, ticket: RowId, body: MoveBody) -> dict[str, Any]:
         """`to` is one of the ticket's `moves`."""
         return shape_ticket(writer.move_ticket(user, ticket, body.to, body.note))
 
     @router.post("/tickets/{ticket}/calls")
-    def bind(user: Identified, ticket: int, body: BindBody) -> dict[str, Any]:
+    def bind(user: Identified, ticket: RowId, body: BindBody) -> dict[str, Any]:
         return shape_ticket(writer.bind_ticket(user, ticket, body.call))
 
     @router.get("/items")

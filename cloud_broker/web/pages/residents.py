@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from cloud_broker.web.incoming import RowId
 from cloud_broker.web.pages.calls import own_desk
 from cloud_broker.web.pages.guard import SignedIn
 from cloud_broker.web.pages.ports import Console
@@ -27,7 +28,7 @@ def build_residents_router(console: Console, renderer: Renderer) -> APIRouter:
         )
 
     @router.get("/residents/{resident:int}")
-    def resident_page(request: Request, user: SignedIn, resident: int) -> Response:
+    def resident_page(request: Request, user: SignedIn, resident: RowId) -> Response:
         return renderer.page(
             request,
             "resident.html",

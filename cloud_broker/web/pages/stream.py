@@ -21,6 +21,7 @@ from fastapi.responses import StreamingResponse
 
 from cloud_broker.domain.views import Effect, User
 from cloud_broker.web.i18n import Language
+from cloud_broker.web.incoming import read_last_event_id
 from cloud_broker.web.pages.desk import desk_of
 from cloud_broker.web.pages.desk_facts import read_call_facts, read_list_facts
 from cloud_broker.web.pages.guard import SignedIn
@@ -80,8 +81,7 @@ def build_stream_router(console: Console, renderer: Renderer) -> APIRouter:
         chosen = desk_of(console, user, desk)
         console.reader.desk(user, chosen)  # NotFound before the stream begins, not inside it
         feed = DeskFeed(console, renderer, user, chosen, language_of(request))
-        after = request.headers.get("last-event-id", "")
-        effects = console.hub.subscribe(chosen, int(after) if after.isascii() and after.isdigit() else None)
+        effects = console.hub.subscribe(chosen, read_last_event_id(request))
         return StreamingResponse(
             stream_desk(feed, effects),
             media_type="text/event-stream",

@@ -6,6 +6,7 @@ from fastapi.responses import RedirectResponse
 
 from cloud_broker.domain.tickets import NEEDS_NOTE, next_moves
 from cloud_broker.domain.views import CallView, Invalid, NotFound, TicketFilter, User
+from cloud_broker.web.incoming import RowId
 from cloud_broker.web.pages.calls import own_desk
 from cloud_broker.web.pages.guard import CheckedForm, SignedIn
 from cloud_broker.web.pages.ports import Console
@@ -44,11 +45,11 @@ def build_tickets_router(console: Console, renderer: Renderer) -> APIRouter:
         )
 
     @router.get("/tickets/{ticket:int}")
-    def ticket_page(request: Request, user: SignedIn, ticket: int) -> Response:
+    def ticket_page(request: Request, user: SignedIn, ticket: RowId) -> Response:
         return _ticket_page(request, user, ticket)
 
     @router.post("/tickets/{ticket:int}/move")
-    async def move(request: Request, user: SignedIn, ticket: int, form: CheckedForm) -> Response:
+    async def move(request: Request, user: SignedIn, ticket: RowId, form: CheckedForm) -> Response:
         to_state, note = str(form.get("to", "")), str(form.get("note", ""))
         try:
             await run_in_threadpool(writer.move_ticket, user, ticket, to_state, note)
