@@ -60,6 +60,14 @@ class RecordingIndex:
                 "UPDATE recording SET samples = ? WHERE call = ? AND state = 'writing'", (samples, call)
             )
 
+    def find_opened_ms(self, source: str, boot: str, box_call: int) -> int | None:
+        """Uptime of the event that opened the call; None when the spool does not hold it."""
+        query = (
+            "SELECT json_extract(payload, '$.uptime_ms') FROM event WHERE source = ? AND boot = ? AND seq = ?"
+        )
+        row = self._db.execute(query, (source, boot, box_call)).fetchone()
+        return None if row is None else int(row[0])
+
     def store(self, call: str, samples: int, gaps: Sequence[Gap], size: int, sha256: str) -> None:
         """writing -> local: encoded and on disk."""
         self._set(

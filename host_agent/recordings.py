@@ -5,6 +5,8 @@ Rules:
   declared gap; or SETTLE_MS after its last sign of life; or at once when its box says hello with another
   boot.
 - Samples go to disk as they come, by index; a doubled frame changes nothing; what is missing becomes a gap.
+- A box's word for a length or a place is only a number: it is believed as far as the box's own clock allows,
+  and never against what arrived.
 - A disk without room costs samples (a gap named `disk_full`), never the rest of the recording.
 """
 
@@ -16,6 +18,7 @@ from host_agent.errors import AgentError
 from host_agent.gaps import Gap, covered_until
 from host_agent.recording_index import RecordingIndex, RecordingRow
 from host_agent.segments import SegmentWriter
+from protocol.const import SAMPLE_RATE_HZ
 from protocol.event_json import EventRecord
 from protocol.ids import build_call_id
 
@@ -23,6 +26,11 @@ SETTLE_MS = 15_000
 """After the stop, how long audio still under way is waited for."""
 ABSENT_MS = 1_800_000
 """After the last audio of a recording that was never stopped, how long its box is waited for."""
+
+LEEWAY_MS = 60_000
+"""How much longer than its call, by the box's own clock, a recording may say it is."""
+MAX_SAMPLES = 24 * 3600 * SAMPLE_RATE_HZ
+"""No recording is longer: what is said to lie beyond is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,13 @@ class _Writing:
         """When it is complete though nothing more is known of it."""
         is_awaited = self.samples is None and not self.is_past
         return self.alive_ms + (ABSENT_MS if is_awaited else SETTLE_MS)
+
+    def find_length(self) -> int:
+        """As the box said, else as far as it is settled; in samples, and never less than what arrived."""
+        samples = self.samples
+        if samples is None:
+            samples = covered_until(self.writer.next_sample, self.declared)
+        return max(samples, self.writer.next_sample)
 
     def is_complete(self, now_ms: int) -> bool:
         if self.is_over or now_ms >= self.due_ms:
@@ -93,10 +108,10 @@ class Recordings:
         if event.type == "recording_started":
             self._index.begin(call, event.source, event.boot, event.fields["call"], now_ms)
         elif event.type == "audio_gap":
-            self._index.declare_gap(call, _gap_of(event))
+            self._index.declare_gap(call, self._gap_of(event))
         elif event.type == "recording_stopped":
             self._index.begin(call, event.source, event.boot, event.fields["call"], now_ms)
-            self._index.stop(call, event.fields["samples"])
+            self._index.stop(call, self._length_of(event))
 
     def handle_event(self, event: EventRecord, now_ms: int) -> None:
         """The same event after its commit."""
@@ -107,9 +122,9 @@ class Recordings:
             return
         writing.alive_ms = now_ms
         if event.type == "audio_gap":
-            writing.declared.append(_gap_of(event))
+            writing.declared.append(self._gap_of(event))
         elif event.type == "recording_stopped":
-            writing.samples = event.fields["samples"]
+            writing.samples = self._length_of(event)
 
     def handle_audio(
         self, source: str, boot: str, box_call: int, first_sample: int, alaw: bytes, unix_ms: int, now_ms: int
@@ -123,7 +138,7 @@ class Recordings:
                 writing = self._find(call, now_ms)
             except AgentError:  # no room even for a row: these samples will be missing, and so a gap
                 self.has_room = False
-        if writing is None:
+        if writing is None or first_sample >= MAX_SAMPLES:
             self.late_samples += len(alaw)
             return
         writing.alive_ms = now_ms
@@ -149,10 +164,9 @@ class Recordings:
             if writing.is_complete(now_ms):
                 writing.writer.close()
                 del self._writing[call]
-                samples = writing.samples
-                if samples is None:
-                    samples = covered_until(writing.writer.next_sample, writing.declared)
-                complete.append(Complete(call, self.audio_folder(call), samples, writing.declared))
+                complete.append(
+                    Complete(call, self.audio_folder(call), writing.find_length(), writing.declared)
+                )
         return complete
 
     def drop_audio(self, call: str) -> None:
@@ -179,6 +193,21 @@ class Recordings:
             if row is not None and row.state != "writing":
                 self.drop_audio(folder.name)
 
+    def _length_of(self, stopped: EventRecord) -> int:
+        return int(min(stopped.fields["samples"], self._find_longest(stopped)))
+
+    def _gap_of(self, event: EventRecord) -> Gap:
+        longest = self._find_longest(event)
+        first_sample = min(event.fields["first_sample"], longest)
+        samples = min(event.fields["samples"], longest - first_sample)
+        return Gap(first_sample, samples, event.fields["reason"])
+
+    def _find_longest(self, event: EventRecord) -> int:
+        """How many samples the call can have had when the box said this."""
+        opened_ms = self._index.find_opened_ms(event.source, event.boot, event.fields["call"]) or 0
+        longest_ms = max(0, event.uptime_ms - opened_ms) + LEEWAY_MS
+        return min(longest_ms * SAMPLE_RATE_HZ // 1000, MAX_SAMPLES)
+
     def _find(self, call: str, now_ms: int) -> _Writing | None:
         if call not in self._writing:
             row = self._index.get(call)
@@ -195,10 +224,6 @@ class Recordings:
 
 def _call_of(event: EventRecord) -> str:
     return build_call_id(event.source, event.boot, event.fields.get("call", 0))
-
-
-def _gap_of(event: EventRecord) -> Gap:
-    return Gap(event.fields["first_sample"], event.fields["samples"], event.fields["reason"])
 
 
 def _extend(gaps: list[Gap], gap: Gap) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from host_agent.gaps import Gap, covered_until, find_gaps
 from host_agent.opus import build_alaw_table, encode_recording, fill_gaps
+from host_agent.recordings import ABSENT_MS, LEEWAY_MS, Complete
 from host_agent.segments import (
     SEGMENT_SAMPLES,
     SegmentWriter,
@@ -182,6 +183,12 @@ def record(desk: Desk, board: Board, samples: int) -> int:
     return call
 
 
+def take_at_last(desk: Desk) -> Complete:
+    """The one recording, as it is handed to the encoder long after its last sign of life."""
+    (complete,) = desk.core.parts.recordings.take_complete(desk.clock.now().elapsed_ms + ABSENT_MS)
+    return complete
+
+
 def call_id(board: Board, call: int) -> str:
     return f"{board.source}-{board.boot}-{call}"
 
@@ -207,6 +214,46 @@ def test_audio_under_way_when_the_stop_comes_is_waited_for(desk: Desk) -> None:
     desk.run(SECOND)
     desk.work("encode")
     assert "gaps" not in desk.events("recording_stored")[0]["fields"]
+
+
+def test_a_length_beyond_what_the_boxs_clock_allows_is_not_believed(desk: Desk) -> None:
+    """4,294,967,295 samples would be six days of silence to encode."""
+    board = desk.plug("P1", Board())
+    call = board.state("off_hook", 5_000, call=0, by="phone")
+    board.state("recording_started", 5_000, call=call, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    board.state("recording_stopped", 7_000, call=call, samples=2**32 - 1)
+    desk.run(20 * SECOND)
+    desk.work("encode")
+    fields = desk.events("recording_stored")[0]["fields"]
+    assert fields["samples"] == (2_000 + LEEWAY_MS) * 8
+    assert fields["gaps"] == [[1000, fields["samples"] - 1000]]
+
+
+def test_audio_that_arrived_outlives_a_length_of_none(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    board.state("recording_stopped", 125, call=call, samples=0)
+    desk.run(SECOND)
+    desk.work("encode")
+    assert desk.events("recording_lost") == []
+    assert desk.events("recording_stored")[0]["fields"]["samples"] == 1000
+
+
+@pytest.mark.parametrize("said", ["frame", "gap"])
+def test_a_place_beyond_a_day_makes_no_day_of_silence(desk: Desk, said: str) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("recording_started", 0, call=0, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    if said == "frame":
+        board.play(call, 2**32 - 300, b"\x5a" * 248)
+    else:
+        board.state("audio_gap", 1, call=call, first_sample=1000, samples=2**32 - 1, reason="overrun")
+    desk.run(SECOND)
+    complete = take_at_last(desk)
+    assert complete.samples == {"frame": 1000, "gap": (1 + LEEWAY_MS) * 8}[said]
 
 
 def test_audio_that_never_comes_is_a_gap_after_a_while(desk: Desk) -> None:
