@@ -24,6 +24,8 @@ from protocol.ids import build_call_id
 
 SETTLE_MS = 15_000
 """After the stop, how long audio still under way is waited for."""
+RETRY_MS = 1_000
+"""After a write that found no room, how long samples become gaps before the disk is tried again."""
 ABSENT_MS = 1_800_000
 """After the last audio of a recording that was never stopped, how long its box is waited for."""
 
@@ -88,6 +90,7 @@ class Recordings:
         self.late_samples = 0
         self._root = root
         self._index = index
+        self._full_until_ms = now_ms
         self._writing: dict[str, _Writing] = {}
         self._boots: dict[str, str] = {}
         for row in index.in_state("writing"):
@@ -142,12 +145,12 @@ class Recordings:
             self.late_samples += len(alaw)
             return
         writing.alive_ms = now_ms
-        if self.has_room:
+        if self.has_room and now_ms >= self._full_until_ms:
             try:
                 writing.writer.append(first_sample, alaw)
                 return
             except OSError:
-                self.has_room = False
+                self._full_until_ms = now_ms + RETRY_MS
         _extend(writing.declared, Gap(first_sample, len(alaw), "disk_full"))
 
     def handle_boot(self, source: str, boot: str) -> None:
