@@ -4,7 +4,8 @@ import socket
 import threading
 from contextlib import suppress
 
-HOST = "127.0.0.1"
+from sim.demo.stack import HOST, find_free_port
+
 PIECE_BYTES = 65536
 
 
@@ -17,8 +18,9 @@ class Gate:
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
-        self._listener = socket.create_server((HOST, 0))
-        self.port = int(self._listener.getsockname()[1])
+        # by its number: a socket that was shut down keeps only a port that it was bound to on purpose
+        self.port = find_free_port()
+        self._listener = socket.create_server((HOST, self.port))
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._is_cut = False

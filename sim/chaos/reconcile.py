@@ -5,9 +5,9 @@ Rules:
   still begun). The first row of a call is the call, each further one is double; a call without a row is lost.
 - A call that lost its box's power (`interrupted` is allowed) may have begun late, and may lack its number; a
   wrong number is never right.
-- A recording is accounted for when it is as long as the line was off-hook, and what of it is silence instead
-  of sound is declared and no longer than the outage that was injected, and GAP_TOLERANCE_S. Of a call that
-  lost its power the missing length counts as such a gap too.
+- A recording is accounted for when what is missing of it (silence that it declares, and length) is no more
+  than the outage that was injected and GAP_TOLERANCE_S; and when it is as long as the line was off-hook,
+  unless its box lost power, or there was no sample to store.
 """
 
 from bisect import bisect_right
@@ -142,10 +142,10 @@ def _judge_call(truth: Row, cloud: Row) -> Iterator[Finding]:
 def _find_unaccounted(truth: Row, cloud: Row, was_cut: bool) -> str:
     """Why the recording is not accounted for; empty if it is."""
     expected, stored = truth["recording_seconds"] or 0.0, cloud["recording_seconds"] or 0.0
-    declared, excused = cloud.get("gap_seconds") or 0.0, truth["gap_seconds"] + GAP_TOLERANCE_S
-    if was_cut:
-        missing = expected - stored + declared
-        return f"{missing:.3f} s are missing, {excused:.3f} s excused" if missing > excused else ""
-    if abs(stored - expected) > LENGTH_TOLERANCE_S:
+    excused = truth["gap_seconds"] + GAP_TOLERANCE_S
+    missing = max(0.0, expected - stored) + (cloud.get("gap_seconds") or 0.0)
+    if missing > excused:
+        return f"{missing:.3f} s are missing, {excused:.3f} s excused"
+    if stored and not was_cut and abs(stored - expected) > LENGTH_TOLERANCE_S:
         return f"{stored:.3f} s are stored of {expected:.3f} s"
-    return f"{declared:.3f} s are declared missing, {excused:.3f} s excused" if declared > excused else ""
+    return ""

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.board import Board, BoardSettings
-from sim.chaos.gate import HOST, Gate
+from sim.chaos.gate import Gate
 from sim.chaos.outages import Outages
 from sim.chaos.port import PluggablePort
 from sim.chaos.traffic import Traffic, plan_calls, shared
 from sim.chaos.wire import WiredBoard
 from sim.clock import TimeService
 from sim.demo.children import Child, Children
-from sim.demo.stack import Stack, StackSettings, find_free_port
+from sim.demo.stack import HOST, Stack, StackSettings, find_free_port
 from sim.errors import SimulatorError
 from sim.scenario import Scenario, ScenarioRun
 from sim.seat import Seat, SerialFilter

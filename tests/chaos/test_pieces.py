@@ -2,11 +2,15 @@
 
 import os
 import random
+import socket
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from protocol.framing import AUDIO, FrameDecoder, encode_frame
 from protocol.messages import decode_audio, encode_audio
+from sim.chaos.gate import Gate
 from sim.chaos.outages import Outage, Outages
 from sim.chaos.port import PluggablePort
 from sim.chaos.sabotage import SegmentDroppingCable
@@ -63,6 +67,33 @@ def test_a_port_keeps_its_path_when_it_is_plugged_in_again(tmp_path: Path) -> No
     finally:
         os.close(descriptor)
         port.close()
+
+
+def test_a_gate_that_is_cut_refuses_and_works_again_at_the_same_port() -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    gate = Gate(server.getsockname()[1])
+
+    def say(text: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", gate.port), timeout=5) as near:
+            far, _ = server.accept()
+            near.sendall(text)
+            with far:
+                return far.recv(100)
+
+    try:
+        assert say(b"before") == b"before"
+        with socket.create_connection(("127.0.0.1", gate.port), timeout=5) as held:
+            far, _ = server.accept()
+            gate.cut()
+            assert held.recv(1) == b""
+            far.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", gate.port), timeout=5)
+        gate.mend()
+        assert say(b"after") == b"after"
+    finally:
+        gate.close()
+        server.close()
 
 
 def test_calls_come_from_the_seed_alone() -> None:
