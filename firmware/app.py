@@ -104,7 +104,7 @@ class App:
         if lost:
             self.recorder.lose(lost, now)
         samples = device.codec.samples
-        self.recorder.feed(samples, now)
+        self.recorder.feed(samples, now, device.readings.loop_mv)
         heard = self.ear.feed(samples, now)
         for kind, fields in heard:
             self.state.handle_heard(kind, fields, now)

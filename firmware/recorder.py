@@ -8,7 +8,9 @@ Rules:
        released.
     4. What the ring has overwritten before it could be sent becomes one audio_gap, told when sending goes
        on or the recording ends. Silence stands for it, so the recording keeps its true duration.
-    5. A recording leaves the table when its last sample is acknowledged; after a new session it is sent again
+    5. A capture is the ring's own content, handed up after a failed decode as a recording that is already
+       over, named CAPTURE. A recording that starts, or the ring overtaking it, abandons it. Once a call.
+    6. A recording leaves the table when its last sample is acknowledged; after a new session it is sent again
        from the oldest sample that may still have been under way.
 """
 
@@ -17,6 +19,7 @@ from micropython import const
 from firmware.board.clock import since_ms
 from firmware.dsp.alaw import encode_alaw
 from protocol.const import BLOCK_SAMPLES, MAX_AUDIO_BYTES
+from protocol.messages import CAPTURE, CAPTURE_STEP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +29,16 @@ if TYPE_CHECKING:
 
 RING_SIZE = 65536
 """8.19 s; a power of two."""
-_RING_MASK = RING_SIZE - 1
-_PLACE_MASK = 0x1FFFFFFF
-_SAMPLES_PER_MS = 8
+_RING_MASK = const(65535)
+_PLACE_MASK = const(0x1FFFFFFF)
+_SAMPLES_PER_MS = const(8)
 _MAX_SAMPLES = const(6 * 3600 * 8000)
 """A handset off-hook for longer is no call; the recording ends, the call goes on."""
 _MAX_OPEN = const(4)
+_LEVELS = const(64)
+_CAPTURED = const(61)
+"""Readings of the loop voltage, one each CAPTURE_STEP samples: in the ring, and at least in a capture. What
+is left are the 256 ms within which sending must begin."""
 SILENCE = b"\xd5" * BLOCK_SAMPLES
 
 
@@ -60,6 +67,7 @@ class Recorder:
 
     Attributes:
         is_recording: a recording runs. lost: samples that became gaps, since boot.
+        captured: of a capture that is over: call, tick of its end, samples (0: abandoned), loop readings.
     """
 
     def __init__(self, journal: "Journal", ring: bytearray) -> None:
@@ -72,11 +80,20 @@ class Recorder:
         self._tick = 0  # when that sample was heard
         self._open: "list[Recording]" = []
         self._held: "int | None" = None
+        self.captured: "tuple[int, int, int, bytes] | None" = None
+        self._capture = (0, 0, 0, b"")  # as `captured`: the last one begun
+        self._levels = bytearray(2 * _LEVELS)  # int16 of 10 mV, big-endian
+        for start in range(0, RING_SIZE, BLOCK_SAMPLES):
+            ring[start : start + BLOCK_SAMPLES] = SILENCE
 
     # -- what comes in
 
-    def feed(self, samples: "array[int]", tick: int) -> None:
-        """Take one block of 256 samples whose last was heard at `tick`."""
+    def feed(self, samples: "array[int]", tick: int, loop_mv: int) -> None:
+        """Take one block of 256 samples whose last was heard at `tick`, with the loop's voltage (signed)."""
+        at = 2 * (self._place // CAPTURE_STEP % _LEVELS)
+        level = loop_mv // 10
+        self._levels[at] = level >> 8 & 255
+        self._levels[at + 1] = level & 255
         encode_alaw(samples, self._codes, BLOCK_SAMPLES)
         self._write(self._codes, tick)
 
@@ -96,6 +113,7 @@ class Recorder:
 
     def start(self, call: int, tick: int) -> None:
         """Begin the recording of `call` with the sample heard at `tick`, at most 8 s ago."""
+        self._abandon_capture()
         if len(self._open) >= _MAX_OPEN:
             self._drop(self._open.pop(0))
         self._open.append(Recording(call, self._place_at(tick)))
@@ -121,17 +139,35 @@ class Recorder:
         """Undo `hold`."""
         self._held = None
 
+    def start_capture(self, call: int, tick: int) -> None:
+        """Hand up what the ring holds: the ear failed on it at `tick`. Not while a recording runs."""
+        if self.is_recording or call == self._capture[0]:
+            return
+        self._abandon_capture()
+        oldest = self._place // CAPTURE_STEP - _CAPTURED
+        capture = Recording(CAPTURE, oldest * CAPTURE_STEP & _PLACE_MASK)
+        length = (self._place - capture.place) & _PLACE_MASK
+        capture.length = length
+        at = 2 * (oldest % _LEVELS)
+        loop = self._levels[at:] + self._levels[:at]
+        size = 2 * ((length + CAPTURE_STEP - 1) // CAPTURE_STEP)
+        self._capture = (call, tick, length, bytes(loop[:size]))
+        self._open.append(capture)
+
     # -- what goes out
 
     @property
     def is_idle(self) -> bool:
         """True when nothing waits to be sent or acknowledged."""
-        return not self._open
+        return not (self._open or self.captured)
 
     def next_audio(self) -> "tuple[int, int, bytes] | None":
-        """(call, first sample, A-law bytes) of the next payload, or None."""
+        """(call or CAPTURE, first sample, A-law bytes) of the next payload, or None."""
         for recording in self._open:
             self._skip_overwritten(recording)
+            if recording.gap_count and recording.call == CAPTURE:
+                self._abandon_capture()
+                return None
             ready = self._count(recording) - recording.sent
             if (recording.length is None and ready < MAX_AUDIO_BYTES) or ready <= 0:
                 continue
@@ -148,6 +184,8 @@ class Recorder:
         for recording in self._open:
             if recording.length is None or recording.sent < recording.length:
                 kept.append(recording)
+            elif recording.call == CAPTURE:
+                self.captured = self._capture
             else:
                 self._flush_gap(recording)
         self._open = kept
@@ -199,6 +237,12 @@ class Recorder:
         if recording.gap_count:
             self._tell_gap(recording.call, recording.gap_first, recording.gap_count, "host_away")
             recording.gap_count = 0
+
+    def _abandon_capture(self) -> None:
+        kept = [recording for recording in self._open if recording.call != CAPTURE]
+        if len(kept) < len(self._open):
+            self._open = kept
+            self.captured = (self._capture[0], self._capture[1], 0, b"")
 
     def _drop(self, recording: Recording) -> None:
         """The table is full: what is left of the oldest recording becomes its last gap."""

@@ -94,7 +94,7 @@ class Uplink:
                 self._handle_input(kind, payload)
         if self.link.is_open:
             self._fill_control(now)
-            self._fill_audio()
+            self._fill_audio(clock)
         else:
             self.link.hello = self._build_hello(now_ms)
         self._write(now_ms)
@@ -159,7 +159,7 @@ class Uplink:
             self._health_at = now
             link.send(CONTROL, encode_message("health", self._read_health()))
 
-    def _fill_audio(self) -> None:
+    def _fill_audio(self, clock: "Clock") -> None:
         link = self.link
         while link.room(AUDIO) > AUDIO_WINDOW - _AUDIO_FRAMES:
             audio = self._recorder.next_audio()
@@ -168,6 +168,11 @@ class Uplink:
             link.send(AUDIO, encode_audio(audio[0], audio[1], audio[2]))
         if link.room(AUDIO) == AUDIO_WINDOW:
             self._recorder.acknowledged()
+        captured = self._recorder.captured
+        if captured and link.room(CONTROL):
+            call, tick, samples, loop = captured
+            self._recorder.captured = None
+            link.send(CONTROL, encode_message("capture", call, clock.uptime_ms(tick), samples, loop))
 
     def _write(self, now_ms: int) -> None:
         if not self._unwritten:

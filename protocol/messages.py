@@ -4,6 +4,7 @@ Control arrays start with their kind:
 
     board -> host   ["event", seq, uptime_ms, type, fields]
                     ["past_event", boot, seq, uptime_ms, type, fields]   from flash
+                    ["capture", call, uptime_ms, samples, loop]  what the ear failed on; after its audio
                     ["health", numbers]                        telemetry, no sequence number
                     ["log", level, text]                       telemetry
                     ["reply", command id, result, reason]
@@ -16,7 +17,8 @@ Control arrays start with their kind:
 
 `held`: what the host's spool already has of this board's journal, [[boot, first, last], ...]; at most 8.
 Audio payload: call u32, first_sample u32 (samples since the recording's first), big-endian, then 1..248 A-law
-bytes.
+bytes. In place of a call, CAPTURE says that they belong to the capture under way. `loop`: one reading of the
+loop voltage (int16, units of 10 mV, big-endian) each CAPTURE_STEP samples; `samples` 0: it was abandoned.
 """
 
 import struct
@@ -32,11 +34,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_RANGES = 8
+CAPTURE = UINT32_MAX
+CAPTURE_STEP = 1024
+"""Samples of a capture for one reading of the loop voltage: 128 ms."""
 
 _SHAPES = {
     # kind: what its parts after the kind are, as in _PARTS
     "event": ("uint32", "ms", "text", "map"),
     "past_event": ("boot", "uint32", "ms", "text", "map"),
+    "capture": ("uint32", "ms", "uint32", "bytes"),
     "health": ("map",),
     "log": ("text", "text"),
     "reply": ("text", "text", "text"),
@@ -198,6 +204,7 @@ _PARTS: "dict[str, Callable[[Any], bool]]" = {
     "uint32": _is_uint,
     "ms": lambda value: _is_uint(value, UPTIME_MAX_MS),
     "text": lambda value: isinstance(value, str),
+    "bytes": lambda value: isinstance(value, bytes),
     "map": lambda value: isinstance(value, dict),
     "boot": lambda value: isinstance(value, str) and is_boot(value),
     "ranges": _is_ranges,

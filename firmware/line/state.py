@@ -53,7 +53,8 @@ class LineState:
 
     Args:
         journal: `next_seq`, and `append(tick, type, fields)`.
-        recorder: `start(call, tick)`, `stop(tick)` (samples kept, or None), `hold(tick)`, `release()`.
+        recorder: `start(call, tick)`, `stop(tick)` (samples kept, or None), `hold(tick)`, `release()`,
+        `start_capture(call, tick)`.
         ear: `set_hook(off_hook)`, `ring_ended(tick)`.
 
     Attributes:
@@ -147,6 +148,8 @@ class LineState:
     def _tell_caller_id(self, at: int, fields: "dict[str, Any]") -> None:
         fields["call"] = self.call
         self._journal.append(at, "caller_id", fields)
+        if fields["format"] == "failed" and self.call is not None:
+            self._recorder.start_capture(self.call, at)
 
     def _ring(self, at: int, _: "Any") -> None:
         if self.call is None:

@@ -50,6 +50,7 @@ class Desk:
     audio: dict[int, dict[int, bytes]] = field(default_factory=dict)
     health: list[dict[str, Any]] = field(default_factory=list)
     replies: list[tuple[str, str, str]] = field(default_factory=list)
+    captures: list[tuple[int, int, int, bytes]] = field(default_factory=list)
     boots: list[str] = field(default_factory=list)
     to_board: bytes = b""
 
@@ -104,6 +105,8 @@ class Desk:
             self.past.append(Event(*message[1:]))
         elif kind == "health":
             self.health.append(message[1])
+        elif kind == "capture":
+            self.captures.append((message[1], message[2], message[3], message[4]))
         elif kind == "reply":
             self.replies.append((message[1], message[2], message[3]))
 

@@ -76,6 +76,8 @@ def test_the_drawing_of_the_link_is_current() -> None:
 def test_messages() -> None:
     shapes = {row[0]: tuple(part.split()[1] for part in row[2].split(", ")) for row in read_table("messages")}
     assert shapes == messages._SHAPES
+    assert f"payloads with {messages.CAPTURE:,} in place of the call" in TEXT
+    assert f"for each {messages.CAPTURE_STEP:,} samples begun" in TEXT
 
 
 def test_ids() -> None:

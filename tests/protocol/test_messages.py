@@ -130,6 +130,8 @@ def test_host_hellos_that_are_none(parts: Any, reason: str) -> None:
         (["event", 1, -2, "boot", {}], "shape"),
         (["time", None], "shape"),
         (["health", {}, {}], "shape"),
+        (["capture", 1, 2, 3, "loop"], "shape"),
+        (["capture", 1, 2, 1 << 32, b""], "shape"),
         (["journal_ack", "boot", []], "shape"),
         (["journal_ack", BOOT, [[1]]], "shape"),
         (["journal_ack", BOOT, [[2, 1]]], "shape"),
