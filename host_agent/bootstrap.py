@@ -15,6 +15,7 @@ import structlog
 
 from host_agent.boxes import Boxes, OpenPort
 from host_agent.bridge import Bridge
+from host_agent.captures import Captures
 from host_agent.clock import SystemClock
 from host_agent.cloud_link import CloudLink
 from host_agent.command_flow import CommandFlow
@@ -150,13 +151,14 @@ def build_core(
     index = RecordingIndex(database)
     intake = Intake(spool, database, identity, offset)
     recordings = Recordings(settings.data_dir / "recordings", index, now.elapsed_ms)
+    captures = Captures(settings.data_dir / "captures")
     boxes = Boxes(world.open_port, set(settings.ports))
     flow = RecordingFlow(recordings, index, intake, world.worker, UploadQueue(world.draw), world.throttle)
     disk = DiskWatch(world.read_free, settings.disk_reserve_mb)
     parts = Parts(
         boxes=boxes,
         reception=Reception(
-            identity.agent_id, boxes, spool, intake, recordings, bridge, offset, world.announce
+            identity.agent_id, boxes, spool, intake, recordings, captures, bridge, offset, world.announce
         ),
         intake=intake,
         spool=spool,

@@ -76,6 +76,16 @@ class AudioSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureSaid:
+    """What the ear failed on is complete; `samples` 0: it was abandoned."""
+
+    call: int
+    uptime_ms: int
+    samples: int
+    loop: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HealthSaid:
     numbers: dict[str, Any]
 
@@ -107,6 +117,7 @@ Said = (
     | EventSaid
     | PastEventSaid
     | AudioSaid
+    | CaptureSaid
     | HealthSaid
     | LogSaid
     | ReplySaid
@@ -116,6 +127,7 @@ Said = (
 _MESSAGES = {
     "event": EventSaid,
     "past_event": PastEventSaid,
+    "capture": CaptureSaid,
     "health": HealthSaid,
     "log": LogSaid,
     "reply": ReplySaid,

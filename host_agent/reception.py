@@ -21,6 +21,7 @@ from host_agent.box_session import (
     BoxHears,
     BoxRefused,
     BoxSession,
+    CaptureSaid,
     EventSaid,
     HealthSaid,
     HelloSaid,
@@ -32,12 +33,14 @@ from host_agent.box_session import (
 )
 from host_agent.boxes import Boxes
 from host_agent.bridge import Bridge
+from host_agent.captures import Captures
 from host_agent.intake import Intake
 from host_agent.ports import Instant
 from host_agent.recordings import Recordings
 from host_agent.spool import Spool
 from host_agent.time_anchor import CloudOffset, TimeAnchor, parse_utc
 from protocol.event_json import EventRecord
+from protocol.messages import CAPTURE
 
 log = structlog.get_logger()
 
@@ -62,6 +65,7 @@ class Reception:
         spool: Spool,
         intake: Intake,
         recordings: Recordings,
+        captures: Captures,
         bridge: Bridge,
         offset: CloudOffset,
         announce: Callable[[str, str], None],
@@ -71,6 +75,7 @@ class Reception:
         self._spool = spool
         self._intake = intake
         self._recordings = recordings
+        self._captures = captures
         self._bridge = bridge
         self._offset = offset
         self._announce = announce
@@ -189,6 +194,9 @@ class Reception:
             self._short.add(session.path)
 
     def _hear_audio(self, session: BoxSession, said: AudioSaid, now: Instant) -> None:
+        if said.call == CAPTURE:
+            self._captures.handle_audio(session.source, said.first_sample, said.alaw)
+            return
         self._recordings.handle_audio(
             session.source,
             session.boot,
@@ -198,6 +206,11 @@ class Reception:
             now.unix_ms,
             now.elapsed_ms,
         )
+
+    def _hear_capture(self, session: BoxSession, said: CaptureSaid, now: Instant) -> None:
+        anchor = self._anchors[session.source, session.boot]
+        at = anchor.at(said.uptime_ms)
+        self._captures.handle_told(session.source, session.boot, said, at, anchor.clock)
 
     def _hear_health(self, session: BoxSession, said: HealthSaid, now: Instant) -> None:
         self._bridge.tell_health(session.source, said.numbers, now)
@@ -213,7 +226,7 @@ class Reception:
         log.error("box.refused", port=session.path, reason=said.reason, remedy=remedy)
 
 
-_MESSAGES = (BoxHears, EventSaid, PastEventSaid, AudioSaid, HealthSaid, LogSaid, ReplySaid)
+_MESSAGES = (BoxHears, EventSaid, PastEventSaid, AudioSaid, CaptureSaid, HealthSaid, LogSaid, ReplySaid)
 
 _HANDLERS: dict[type[Said], Callable[[Reception, BoxSession, Any, Instant], None]] = {
     HelloSaid: Reception._hear_hello,
@@ -221,6 +234,7 @@ _HANDLERS: dict[type[Said], Callable[[Reception, BoxSession, Any, Instant], None
     EventSaid: Reception._hear_event,
     PastEventSaid: Reception._hear_past_event,
     AudioSaid: Reception._hear_audio,
+    CaptureSaid: Reception._hear_capture,
     HealthSaid: Reception._hear_health,
     LogSaid: Reception._hear_log,
     ReplySaid: Reception._hear_reply,
