@@ -53,8 +53,8 @@ def demo(
     """
     if not headless and (report or sabotage):
         _fail("--report and --sabotage need --headless")
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGHUP, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     try:
         if headless:
             found = _play_headless(calls or len(SCRIPT), sabotage, data_dir)
@@ -98,7 +98,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _stop(number: int, _frame: object) -> NoReturn:
-    """A polite kill ends the run as Ctrl-C does: children first."""
+    """A polite kill, or a terminal that closes, ends the run as Ctrl-C does: children first."""
     raise KeyboardInterrupt
 
 
