@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psycopg
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from cloud_broker.adapters.sql import outbox
 from cloud_broker.adapters.sql.engine import Database
@@ -31,6 +31,7 @@ class Subscriber:
         self.desk = desk
         self.loop = asyncio.get_running_loop()
         self.queue: asyncio.Queue[Effect | None] = asyncio.Queue(MAX_WAITING)
+        self._is_cut_off = False
 
     def put(self, effect: Effect | None) -> None:
         """From any thread."""
@@ -38,8 +39,14 @@ class Subscriber:
             self.loop.call_soon_threadsafe(self._put, effect)
 
     def _put(self, effect: Effect | None) -> None:
-        with suppress(asyncio.QueueFull):
-            self.queue.put_nowait(effect)
+        if self._is_cut_off:
+            return
+        if self.queue.full():
+            self._is_cut_off = True
+            while not self.queue.empty():
+                self.queue.get_nowait()
+            effect = None
+        self.queue.put_nowait(effect)
 
 
 class OutboxHub:
@@ -84,9 +91,10 @@ class OutboxHub:
         try:
             seen = after or 0
             if after is not None:
-                for effect in await asyncio.to_thread(self._catch_up, desk, after):
-                    seen = effect.id
-                    yield effect
+                while missed := await asyncio.to_thread(self._catch_up, desk, seen):
+                    for effect in missed:
+                        seen = effect.id
+                        yield effect
             while (live := await subscriber.queue.get()) is not None:
                 if live.id > seen:
                     seen = live.id
@@ -105,8 +113,8 @@ class OutboxHub:
             self._wake.clear()
             try:
                 self._dispatch()
-            except DBAPIError as error:
-                log.warning("outbox.unreadable", error=str(error.orig), retry_in_s=POLL_S)
+            except SQLAlchemyError as error:  # also a pool without a free connection
+                log.warning("outbox.unreadable", error=str(error), retry_in_s=POLL_S)
 
     def _dispatch(self) -> None:
         while True:

@@ -4,12 +4,15 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from cloud_broker.adapters.notify import OutboxHub
-from cloud_broker.adapters.sql import outbox
+from cloud_broker.adapters.notify import MAX_WAITING, OutboxHub, Subscriber
+from cloud_broker.adapters.sql import outbox, tables
+from cloud_broker.adapters.sql.bulk import insert_rows
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain.views import Effect
 from tests.cloud_broker import world
@@ -91,3 +94,41 @@ def read_event(lines: Iterator[str]) -> dict[str, str]:
         if name:
             fields[name] = value
     raise httpx.ReadError("the stream ended")
+
+
+def test_a_page_that_missed_more_than_one_reading_gets_all(cloud: Cloud) -> None:
+    rows = [(DESK, "call", CALL, 0, None, "{}")] * 1_201
+    with cloud.database.write() as connection:
+        insert_rows(connection, tables.outbox, ("desk", "kind", "subject", "at_ms", "once", "fields"), rows)
+    found = asyncio.run(collect(cloud.hub, DESK, 0, 1_201))  # not started: nothing comes live
+    assert len({effect.id for effect in found}) == 1_201
+
+
+def test_a_page_that_does_not_read_is_cut_off_so_that_it_catches_up(cloud: Cloud) -> None:
+    """Nothing is left out in the middle: the stream ends."""
+
+    async def sleep_on() -> list[Effect | None]:
+        subscriber = Subscriber(DESK)
+        for number in range(MAX_WAITING + 5):
+            subscriber._put(Effect(number, DESK, "call", CALL, datetime.now(UTC), {}))
+        return [subscriber.queue.get_nowait() for _ in range(subscriber.queue.qsize())]
+
+    assert asyncio.run(sleep_on()) == [None]
+
+
+def test_a_pool_without_a_free_connection_stops_no_page(
+    cloud: Cloud, hub: OutboxHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = threading.Event()
+    read_after = outbox.read_after
+
+    def fail_once(*args: object, **more: object) -> list[Effect]:
+        if not failed.is_set():
+            failed.set()
+            raise PoolTimeout("QueuePool limit reached")
+        return read_after(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outbox, "read_after", fail_once)
+    assert failed.wait(10)
+    found = asyncio.run(collect(hub, DESK, None, 1, lambda: take_in(cloud, world.answered_call())))
+    assert found[0].subject == CALL
