@@ -325,8 +325,12 @@ def _read_caller_id(event: Event, area_code: str) -> _Shown:
 
 
 def _read_name(name: bytes | None) -> str | None:
-    """Chinese exchanges send GBK (a superset of ASCII); what is not, is shown with its bad bytes replaced."""
-    return name.decode("gb18030", errors="replace").strip() or None if name else None
+    """Chinese exchanges send GBK (a superset of ASCII); bad bytes are replaced, control characters left out.
+
+    PostgreSQL stores no NUL in a text: a name padded with them must not cost the call its number.
+    """
+    text = (name or b"").decode("gb18030", errors="replace")
+    return "".join(char for char in text if char >= " ").strip() or None
 
 
 def _outbound_number(facts: _Facts, area_code: str) -> _Shown:

@@ -12,6 +12,7 @@ from cloud_broker.domain.views import NotAllowed, NotFound, User
 from cloud_broker.handlers.decode import Undecodable, decode_event
 from cloud_broker.handlers.ingest import Message, ingest
 from cloud_broker.ports import Clock
+from protocol.ids import is_source
 from protocol.topics import build_topic
 
 MAY_LOOK = ("manager", "hq", "admin")
@@ -92,6 +93,8 @@ class Held:
     def admit_box(self, user: User, box: str, desk: str) -> int:
         """The box is at home at `desk` from now on; its quarantined events from there are taken in."""
         _check(user, MAY_DECIDE)
+        if not is_source(box):
+            raise NotFound(box)
         with self.database.write() as connection:
             known = select(tables.desk.c.id).where(tables.desk.c.id == desk)
             if connection.execute(known).scalar() is None:
@@ -104,15 +107,14 @@ class Held:
             )
             held = tables.quarantine
             waiting = held.c.source == box, held.c.desk == desk
-            rows = connection.execute(
-                select(held.c.payload).where(*waiting).order_by(held.c.boot, held.c.seq)
-            )
-            messages = [Message(build_topic("event", desk, box), row.payload.encode()) for row in rows]
-        if messages:
-            ingest(self.database, self.clock, messages)
-            with self.database.write() as connection:
-                connection.execute(delete(held).where(*waiting))
-        return len(messages)
+            rows = connection.execute(select(held).where(*waiting).order_by(held.c.boot, held.c.seq)).all()
+        topic = build_topic("event", desk, box)
+        ingest(self.database, self.clock, [Message(topic, row.payload.encode()) for row in rows])
+        with self.database.write() as connection:  # only those: another consumer may have kept more meanwhile
+            for row in rows:
+                one = held.c.boot == row.boot, held.c.seq == row.seq
+                connection.execute(delete(held).where(*waiting, *one))
+        return len(rows)
 
     def _unresolved(self, user: User, table: Table, limit: int) -> list[Any]:
         _check(user, MAY_LOOK)

@@ -1,13 +1,17 @@
 """What was held back is seen by headquarters, put right, and let in; missing events are noticed."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud_broker.adapters.sql import letters
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain.views import NotAllowed, NotFound
+from cloud_broker.handlers import held as held_module
+from cloud_broker.handlers.decode import decode_event
 from cloud_broker.handlers.held import Held
 from cloud_broker.handlers.ingest import Message, ingest
 from cloud_broker.handlers.reconcile import find_gaps, reconcile
@@ -89,3 +93,29 @@ def test_gaps_and_numbers_and_losses_cover_all(numbers: set[int], spans: list[tu
     expected = set(range(min(numbers), max(numbers) + 1)) - numbers - declared if numbers else set()
     gaps = find_gaps(numbers, lost)
     assert {n for first, last in gaps for n in range(first, last + 1)} == expected
+
+
+def test_what_is_quarantined_while_a_box_is_admitted_is_kept(
+    cloud: Cloud, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer beside us looked before the box was at home, and committed after."""
+    events = world.answered_call()
+    take_in(cloud, [Box(boot=world.LATER_BOOT).say("ring_started", 1, call=1)])
+    take_in(cloud, events[:2], desk=OTHER_DESK)
+
+    def ingest_beside_another(*args: Any) -> object:
+        late = decode_event(*message(events[2], OTHER_DESK)[:2])
+        with cloud.database.write() as connection:
+            letters.quarantine(connection, NOW_MS, [late])
+        return ingest(*args)
+
+    monkeypatch.setattr(held_module, "ingest", ingest_beside_another)
+    assert held.admit_box(HQ, BOX, OTHER_DESK) == 2
+    assert held.quarantined(HQ) == [{"source": BOX, "desk": OTHER_DESK, "events": 1}]
+    monkeypatch.undo()
+    assert held.admit_box(HQ, BOX, OTHER_DESK) == 1
+
+
+def test_only_a_box_is_admitted(held: Held) -> None:
+    with pytest.raises(NotFound):
+        held.admit_box(HQ, "no box", DESK)

@@ -189,3 +189,12 @@ def test_ranges_are_exact() -> None:
     ids = [("b-1", 5), ("a-1", 1), ("a-1", 2), ("a-1", 4), ("a-1", 2)]
     assert build_ranges(set(ids)) == [("a-1", 1, 2), ("a-1", 4, 4), ("b-1", 5, 5)]
     assert json.loads(encode_committed(BOX, [("a-1", 1, 2)]))["ranges"] == [["a-1", 1, 2]]
+
+
+def test_a_name_padded_with_nul_costs_no_number(cloud: Cloud) -> None:
+    events = [
+        e._replace(fields=e.fields | {"name": b"\xb3\xc2\0\0"}) if e.type == "caller_id" else e
+        for e in world.answered_call()
+    ]
+    take_in(cloud, events)
+    assert cloud.reader.call(HQ, CALL).number == "13800138000"
