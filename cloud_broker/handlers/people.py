@@ -22,6 +22,8 @@ TOKEN_BYTES = 32
 MAX_PASSWORD = 256
 FAILURES_ALLOWED = 5
 LOCK_MS = 60_000
+MAX_WATCHED = 10_000
+"""Names with a wrong password that are remembered; beyond, those whose minute is over are forgotten."""
 
 
 class LogInRefused(Exception):
@@ -60,6 +62,9 @@ class GuessLimit:
 
     def note_failure(self, key: tuple[str, str], now_ms: int) -> None:
         with self._lock:
+            if len(self._failures) >= MAX_WATCHED:
+                fresh = {k: at for k, at in self._failures.items() if now_ms - at[-1] < LOCK_MS}
+                self._failures = defaultdict(list, fresh)
             self._failures[key].append(now_ms)
 
     def forget(self, key: tuple[str, str]) -> None:

@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.bootstrap import Cloud
+from cloud_broker.handlers import people
 from cloud_broker.web import incoming
 from cloud_broker.web.api.recordings import parse_range
 from tests.cloud_broker import world
@@ -152,3 +153,11 @@ def test_a_resident_is_saved_at_the_desk_of_the_call(cloud: Cloud) -> None:
     with pytest.raises(Invalid, match="call"):
         cloud.writer.save_resident(HQ, new)
     assert cloud.reader.call(HQ, CALL).desk == DESK
+
+
+def test_guesses_at_names_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people, "MAX_WATCHED", 10)
+    limit = people.GuessLimit()
+    for number in range(100):
+        limit.note_failure((f"name {number}", "127.0.0.1"), number * people.LOCK_MS)
+    assert len(limit._failures) <= 11

@@ -80,6 +80,7 @@ def _open_sqlite(url: str) -> Engine:
         connect_args={"check_same_thread": False},
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
+        hide_parameters=True,  # an error's text goes to the log, and parameters are numbers of residents
     )
 
     @event.listens_for(engine, "connect")
@@ -98,4 +99,6 @@ def _open_sqlite(url: str) -> Engine:
 
 
 def _open_postgresql(url: str) -> Engine:
-    return create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=True)
+    return create_engine(
+        url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=True, hide_parameters=True
+    )
