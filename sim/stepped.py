@@ -73,6 +73,10 @@ class _Cable:
             self.to_agent += self.seat.step(samples_in(step_ms), data)
 
 
+class NotSettled(SimulatorError):
+    """Something is not committed or uploaded after ten minutes of line time."""
+
+
 class SteppedRun:
     """Moves all seats and the time service together.
 
@@ -130,14 +134,14 @@ class SteppedRun:
         """Return once everything is "committed" or "uploaded"; lets time pass only for an agent's back-off.
 
         Raises:
-            SimulatorError: not within ten minutes of stepped time.
+            NotSettled: not within ten minutes of stepped time.
         """
         self._since_commit_ms = 0
         waited_ms = 0
         self.finish()
         while pause_ms := self._service.ask("committed" if goal == "committed" else "uploaded"):
             if waited_ms > GIVE_UP_MS:
-                raise SimulatorError(f"not all is {goal} after {waited_ms // 1000} s of line time")
+                raise NotSettled(f"not all is {goal} after {waited_ms // 1000} s of line time")
             left_ms = pause_ms = min(pause_ms, ASK_AGAIN_MS)
             while left_ms > 0:
                 left_ms -= self.step(left_ms)

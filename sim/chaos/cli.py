@@ -52,6 +52,8 @@ def chaos(
         f"({report.sampled_seconds:.0f} s as samples) in {report.wall_seconds:.0f} s: "
         f"{speed:.0f} line-seconds a second"
     )
+    if report.missing:
+        _errors.print(f"warning: {report.missing}; the count will tell what", markup=False)
 
 
 def reconcile(

@@ -19,13 +19,14 @@ STEP_MS = 2_000
 
 @dataclass(frozen=True)
 class ChaosReport:
-    """What a run did, in figures."""
+    """What a run did, in figures; `missing` is empty when everything told has reached the cloud."""
 
     calls: int
     faults: int
     line_seconds: float
     sampled_seconds: float
     wall_seconds: float
+    missing: str
 
 
 def run_chaos(
@@ -55,7 +56,7 @@ def run_chaos(
             director.advance()
             site.live(director.left_ms(STEP_MS))
         director.finish()
-        site.finish()
+        missing = site.finish()
         wall_s = time.monotonic() - began_s
         write_truth(site, folder / TRUTH)
         if sabotage is ChaosSabotage.DOUBLE_CALL:
@@ -70,4 +71,5 @@ def run_chaos(
             site.run.line_ms / 1000,
             site.run.sampled_ms / 1000,
             wall_s,
+            missing,
         )

@@ -20,7 +20,7 @@ from sim.demo.stack import HOST, Stack, StackSettings, find_free_port
 from sim.errors import SimulatorError
 from sim.scenario import Scenario, ScenarioRun
 from sim.seat import Seat, SerialFilter
-from sim.stepped import COMMIT_EVERY_MS, SteppedRun
+from sim.stepped import COMMIT_EVERY_MS, NotSettled, SteppedRun
 
 START_MS = 1_780_000_000_000
 """28 May 2026: the same for each run, so that a seed says all."""
@@ -192,11 +192,15 @@ class Site:
         """Returns when the broker takes connections."""
         self.broker = self.stack.run_broker()
 
-    def finish(self) -> None:
-        """Everything is whole again: wait until all of it is in the cloud."""
+    def finish(self) -> str:
+        """Everything is whole again: wait until all of it is in the cloud; what is missing if it never is."""
         self.live_for(CALM_MS)
-        for goal in ("committed", "uploaded", "committed"):
-            self.run.settle(goal)
+        try:
+            for goal in ("committed", "uploaded", "committed"):
+                self.run.settle(goal)
+        except NotSettled as missing:
+            return str(missing)
+        return ""
 
     def _start(self) -> None:
         self.stack.seed()

@@ -8,6 +8,7 @@ ticket      the person binds the ticket to another call
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from protocol.errors import FrameError, MessageError
 from protocol.framing import CONTROL, decode_frame, encode_frame
@@ -48,10 +49,20 @@ class SwallowingCable:
             message = decode_message(payload) if kind == CONTROL else []
         except (FrameError, MessageError):
             return encoded + b"\0"
-        if message[:1] == ["event"] and message[3] == self._event and self._swallowed in (None, message[1]):
-            self._swallowed = message[1]
+        seq, event = _named(message)
+        if event == self._event and self._swallowed in (None, seq):
+            self._swallowed = seq
             return encode_frame(session, kind, seq, ack, encode_message("log", "info", "nothing happened"))
         return encoded + b"\0"
+
+
+def _named(message: list[Any]) -> tuple[int, str]:
+    """(seq, type) of an event, told as it happens or from flash; type "" for any other message."""
+    if message[:1] == ["event"]:
+        return message[1], message[3]
+    if message[:1] == ["past_event"]:
+        return message[2], message[4]
+    return 0, ""
 
 
 def flip_stored_byte(store: Path) -> None:
