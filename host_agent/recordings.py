@@ -140,7 +140,7 @@ class Recordings:
                 self._index.begin(call, source, boot, box_call, unix_ms)
                 writing = self._find(call, now_ms)
             except AgentError:  # no room even for a row: these samples will be missing, and so a gap
-                self.has_room = False
+                self._full_until_ms = now_ms + RETRY_MS
         if writing is None or first_sample >= MAX_SAMPLES:
             self.late_samples += len(alaw)
             return
