@@ -34,6 +34,10 @@ CALLER_IDS = {
 }
 
 
+SHOWN_DIGITS = 7
+"""A longer number is masked: what the line tells may go to a log."""
+
+
 class CommandError(SimulatorError):
     """A command that cannot be carried out; the sentence says why."""
 
@@ -126,4 +130,6 @@ class Terminal:
 
 def _who(truth: CallTruth) -> str:
     reasons = {reason: word for word, reason in REASONS.items()}
+    if len(truth.number) > SHOWN_DIGITS:
+        return f"{truth.number[:3]}****{truth.number[-4:]}"
     return truth.number or reasons.get(truth.reason, "no number")

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ class StandIn:
         self._thread.start()
 
     def _run(self) -> None:
-        with self._socket, self._socket.makefile("rb") as lines:
+        with suppress(ConnectionError), self._socket, self._socket.makefile("rb") as lines:
             for line in lines:
                 self.told.append(json.loads(line))
                 answer = self._answer(self.told[-1])
@@ -120,15 +121,10 @@ def test_an_agent_that_leaves_ends_the_run(service: TimeService) -> None:
             raise ConnectionError
         return answer_all(told)
 
-    hook = threading.excepthook
-    threading.excepthook = lambda args: None
-    try:
-        StandIn(service, "agent", answer_once)
-        service.await_clients(agents=1, observers=0, timeout_s=5)
-        with pytest.raises(ClientLost, match="the agent left"):
-            service.step(128, {})
-    finally:
-        threading.excepthook = hook
+    StandIn(service, "agent", answer_once)
+    service.await_clients(agents=1, observers=0, timeout_s=5)
+    with pytest.raises(ClientLost, match="the agent left"):
+        service.step(128, {})
 
 
 def test_an_agent_that_keeps_silent_ends_the_run() -> None:
