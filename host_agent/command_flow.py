@@ -29,7 +29,8 @@ class CommandFlow:
         self._due_ms = 0
 
     def handle_connected(self, now: Instant) -> None:
-        """Commands that an earlier run passed on: what became of them is not known."""
+        """What became of commands that an earlier run passed on is not known; old ones are forgotten."""
+        self._table.prune(now.unix_ms - KEEP_MS)
         for command_id, source in self._left_over:
             self._finish(command_id, source, "failed", "agent_restarted", now)
         self._left_over = []
@@ -81,10 +82,6 @@ class CommandFlow:
         for command_id, source, expires_ms in self._table.under_way():
             if cloud_ms >= expires_ms + GRACE_MS:
                 self._finish(command_id, source, "failed", "no_reply", now)
-
-    def prune(self, now: Instant) -> None:
-        """Forget old ones."""
-        self._table.prune(now.unix_ms - KEEP_MS)
 
     def _finish(self, command_id: str, source: str, result: str, reason: str, now: Instant) -> None:
         if self._table.finish(command_id, result) is not None:

@@ -49,6 +49,7 @@ class RecordingFlow:
         self._throttle = throttle
         self._failed: dict[str, tuple[int, Complete]] = {}
         self._encoding: dict[str, Complete] = {}
+        self._encoded: set[str] = set()
         for row in index.in_state("local", limit=1_000_000):
             self._enqueue(row)
 
@@ -69,6 +70,7 @@ class RecordingFlow:
 
     def advance(self, now: Instant, may_upload: bool) -> None:
         """Start the jobs that are due."""
+        self._settle_encoded()
         for complete in self._recordings.take_complete(now.elapsed_ms):
             self._begin_encoding(complete, now)
         for call, (due_ms, complete) in list(self._failed.items()):
@@ -107,11 +109,18 @@ class RecordingFlow:
         if encoded.gaps:
             fields["gaps"] = [[gap.first, gap.samples] for gap in encoded.gaps[:MAX_RANGES]]
         self._intake.state("recording_stored", fields, now, lambda: self._store(call, encoded))
+        self._encoded.add(call)
         self._intake.flush(now)
-        row = self._index.get(call)
-        if row is not None and row.state == "local":
-            self._recordings.drop_audio(call)
-            self._enqueue(row)
+        self._settle_encoded()
+
+    def _settle_encoded(self) -> None:
+        """Once the spool says that a file is stored, its A-law may go and its upload begin."""
+        for call in list(self._encoded):
+            row = self._index.get(call)
+            if row is not None and row.state == "local":
+                self._encoded.discard(call)
+                self._recordings.drop_audio(call)
+                self._enqueue(row)
 
     def _retry_encoding(self, complete: Complete, error: Exception, now: Instant) -> None:
         log.error(

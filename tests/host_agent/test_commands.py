@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from host_agent.command_flow import KEEP_MS
 from host_agent.commands import Command, Reply, judge_command
 from host_agent.time_anchor import format_utc
 from protocol.errors import MessageError
@@ -144,3 +145,14 @@ def test_after_a_jump_of_the_clock_dialling_waits_for_the_clouds_time(desk: Desk
     desk.run(SECOND)
     send(desk)
     assert desk.replies() == [("c-1", "refused", "clock_unknown")]
+
+
+def test_an_answered_command_is_forgotten_in_the_end(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    desk.message(f"cloudseat/v1/desk-1/{Board().source}/command", build_command())
+    count = "SELECT count(*) FROM command"
+    assert desk.database.execute(count).fetchone() == (1,)
+    desk.clock.advance(KEEP_MS + 60 * SECOND)
+    desk.connect()
+    assert desk.database.execute(count).fetchone() == (0,)

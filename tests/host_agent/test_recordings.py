@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host_agent import intake
+from host_agent.errors import AgentError
 from host_agent.gaps import Gap, covered_until, find_gaps
 from host_agent.opus import build_alaw_table, encode_recording, fill_gaps
 from host_agent.recordings import ABSENT_MS, LEEWAY_MS, Complete
@@ -381,3 +383,20 @@ def test_verified_recordings_go_after_their_retention(tmp_path: Path) -> None:
     desk.clock.advance(86_400_000)
     desk.tick()
     assert not desk.core.parts.recordings.stored_path(call).exists()
+
+
+def test_a_recording_stored_while_the_spool_was_full_is_sent_when_it_is_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def have_no_room(_connection: object) -> None:
+        raise AgentError("spool.full", "The disk is full.", "Free some space.")
+
+    board = desk.plug("P1", Board())
+    call = call_id(board, record(desk, board, 8000))
+    monkeypatch.setattr(intake, "transaction", have_no_room)
+    desk.work("encode")
+    assert desk.events("recording_stored") == []
+    monkeypatch.undo()
+    desk.run(3 * SECOND)
+    assert [job[:2] for job in desk.worker.jobs if job[0] == "upload"] == [("upload", call)]
+    assert not desk.core.parts.recordings.audio_folder(call).exists()
