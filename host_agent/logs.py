@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-_NUMBER = re.compile(r"(?<![0-9A-Za-z./:-])\+?\d{7,15}(?![0-9A-Za-z./:-])")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z./-])\+?\d{7,15}(?![0-9A-Za-z/-])")
 _IDS = frozenset(
     {"source", "boot", "call", "agent_id", "id", "sha256", "port", "other", "topic", "event", "timestamp"}
 )

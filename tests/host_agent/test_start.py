@@ -118,6 +118,11 @@ def test_times_are_utc_with_milliseconds_both_ways() -> None:
         parse_utc("2026-03-17T08:56:00")
 
 
+@pytest.mark.parametrize("text", ["tel:{}", "called {}.", "{}: busy", '{{"n":{}}}', "+{}"])
+def test_a_number_is_masked_whatever_stands_beside_it(text: str) -> None:
+    assert "2345" not in mask_numbers(None, "info", {"problem": text.format("13912345678")})["problem"]
+
+
 def test_numbers_are_masked_and_ids_are_not() -> None:
     facts = {"event": "call.seen", "text": "from 13912345678 to +8601087654321", "source": "123456789012"}
     masked = mask_numbers(None, "info", dict(facts))
