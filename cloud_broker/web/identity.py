@@ -101,6 +101,11 @@ class CookieSessions:
         )
         return session.user
 
+    def is_signed_in(self, request: Request) -> bool:
+        """Whether the session that this request came with is still open."""
+        token, kind = _find_token(request)
+        return bool(token) and self._people.find_session(token, kind) is not None
+
     def sign_out(self, request: Request, response: Response) -> None:
         token, _ = _find_token(request)
         if token:

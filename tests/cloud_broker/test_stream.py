@@ -132,3 +132,15 @@ def test_a_pool_without_a_free_connection_stops_no_page(
     assert failed.wait(10)
     found = asyncio.run(collect(hub, DESK, None, 1, lambda: take_in(cloud, world.answered_call())))
     assert found[0].subject == CALL
+
+
+def test_a_stream_ends_with_its_session(cloud: Cloud) -> None:
+    with serving(cloud) as client:
+        token = client.post("/api/v1/tokens", json={"username": "wang", "password": PASSWORD}).json()["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        with client.stream("GET", f"/api/v1/desks/{DESK}/stream", headers=headers) as response:
+            lines = response.iter_lines()
+            assert next(lines) == ": here"
+            cloud.people.log_out(token)
+            take_in(cloud, world.answered_call()[:4])
+            assert not [line for line in lines if line.startswith("data")]

@@ -266,6 +266,9 @@ class House:
         self.user = AGENT
         return AGENT
 
+    def is_signed_in(self, request: Request) -> bool:
+        return True
+
     def sign_out(self, request: Request, response: Response) -> None:
         self.user = None
 

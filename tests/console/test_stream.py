@@ -106,3 +106,17 @@ def test_a_stream_ends_when_its_effects_end() -> None:
 def test_every_line_of_a_message_is_a_data_line() -> None:
     assert format_event("<p>a</p>\n\n<p>b</p>", 7) == "id: 7\ndata: <p>a</p>\ndata: <p>b</p>\n\n"
     assert format_event("x", None) == "data: x\n\n"
+
+
+def test_a_stream_ends_with_its_session() -> None:
+    async def scenario() -> None:
+        house = House()
+        is_open = [True]
+        stream = stream_desk(build_feed(house), house.subscribe(DESK, None), BEAT_S, lambda: is_open[0])
+        await next_of(stream)
+        await next_of(stream)
+        is_open[0] = False
+        house.ring()
+        assert [text async for text in stream] == []
+
+    asyncio.run(scenario())

@@ -36,6 +36,9 @@ class Sessions(Protocol):
     def sign_in(self, request: Request, response: Response, username: str, password: str) -> User:
         """Raises SignInRefused."""
 
+    def is_signed_in(self, request: Request) -> bool:
+        """Whether the session this request came with is still open: a live page asks as long as it lives."""
+
     def sign_out(self, request: Request, response: Response) -> None: ...
 
 

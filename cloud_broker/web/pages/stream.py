@@ -12,8 +12,9 @@ Rules:
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -83,7 +84,7 @@ def build_stream_router(console: Console, renderer: Renderer) -> APIRouter:
         feed = DeskFeed(console, renderer, user, chosen, language_of(request))
         effects = console.hub.subscribe(chosen, read_last_event_id(request))
         return StreamingResponse(
-            stream_desk(feed, effects),
+            stream_desk(feed, effects, is_open=partial(console.sessions.is_signed_in, request)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -92,9 +93,15 @@ def build_stream_router(console: Console, renderer: Renderer) -> APIRouter:
 
 
 async def stream_desk(
-    feed: DeskFeed, effects: AsyncIterator[Effect], beat_s: float = BEAT_S
+    feed: DeskFeed,
+    effects: AsyncIterator[Effect],
+    beat_s: float = BEAT_S,
+    is_open: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[str]:
-    """The text of the stream: all fragments once, then changes as effects come, and beats between them."""
+    """The text of the stream: all fragments once, then changes as effects come, and beats between them.
+
+    It ends with the effects, or when the session of its page is no longer open.
+    """
     pending = asyncio.ensure_future(anext(effects))
     await asyncio.sleep(0)  # the subscription stands before the first read, so no effect falls between
     last_id: int | None = None
@@ -104,6 +111,8 @@ async def stream_desk(
                 if html := await run_in_threadpool(changes):
                     yield format_event(html, last_id)
             done, _ = await asyncio.wait({pending}, timeout=beat_s)
+            if not await run_in_threadpool(is_open):
+                return
             if not done:
                 yield "event: beat\ndata: 1\n\n"
                 continue
