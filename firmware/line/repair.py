@@ -3,7 +3,8 @@
 What is known beforehand is used first: parameters fill the message, digits are digits. Then the cheapest set
 of changes that mends the checksum is found (cost = the soft values overruled). It is believed only when every
 other set costs clearly more; a burst of up to eight doubtful bits, wherever it starts, has just one solution,
-for it holds each weight of the sum once.
+for it holds each weight of the sum once. A bit that looks about as sure as the rest is
+overruled only where the byte is no digit at all: a message sent wrong on a clean line is not repaired.
 """
 
 try:
@@ -29,6 +30,7 @@ from firmware.line.caller_id import (
 _MARGIN = const(40)  # soft units between the cheapest set of changes and the next
 _MARGIN_UNTOUCHED = const(12)  # the same when the cheapest set is empty
 _MAX_COST = const(400)
+_DOUBTFUL = const(6)  # eighths of the message's mean strength: a bit above is sure, and never overruled
 _STRUCTURE_BITS = const(12)  # weakest bits tried to mend the structure
 _NAME_REASON = const(0x08)
 DIGITS_KIND, FREE_KIND, FIXED_KIND = 1, 2, 0
@@ -52,12 +54,13 @@ class Repairer:
         strengths: eight soft values a byte (0..127), least significant bit first; 127 is sure. Returns
         False, and leaves `data` in any state, when it is not clear.
         """
+        doubtful = sum(strengths) * _DOUBTFUL // (8 * len(strengths))
         kinds = find_layout(data)
         cost = 0
         if kinds is None and sum(data) & 0xFF == 0:
             kinds = find_layout(data, unknown=True)
         if kinds is None:
-            kinds, cost = _mend_structure(data, strengths)
+            kinds, cost = _mend_structure(data, strengths, doubtful)
             if kinds is None:
                 return False
         cost += _snap_digits(data, strengths, kinds)
@@ -79,9 +82,10 @@ class Repairer:
         path = self._paths[residue]
         for i, (_, at, _, delta, _) in enumerate(changes):
             if path >> i & 1:
-                if kinds[at] == FIXED_KIND:
+                mended = data[at] + delta & 0xFF
+                if kinds[at] == FIXED_KIND or _surest(strengths, at, mended ^ data[at]) > doubtful:
                     return False
-                data[at] = data[at] + delta & 0xFF
+                data[at] = mended
         return True
 
 
@@ -132,9 +136,14 @@ _LENGTHS = {
 }
 
 
-def _mend_structure(data: bytearray, strengths: "array[int]") -> "tuple[bytearray | None, int]":
-    """Change one or two of the weakest bits so that the parameters fit; (kinds, cost) or (None, 0)."""
-    weak = _weakest(strengths, len(data))
+def _mend_structure(
+    data: bytearray, strengths: "array[int]", doubtful: int
+) -> "tuple[bytearray | None, int]":
+    """Change one or two of the weakest bits so that the parameters fit; (kinds, cost) or (None, 0).
+
+    doubtful: a bit above this is not changed.
+    """
+    weak = [(price, bit) for price, bit in _weakest(strengths, len(data)) if price <= doubtful]
     tries = [(price, bit, -1) for price, bit in weak]
     for i, (price, bit) in enumerate(weak):
         for other_price, other in weak[:i]:
@@ -185,6 +194,11 @@ def _distance(strengths: "array[int]", at: int, difference: int) -> int:
         if difference >> bit & 1:
             cost += strengths[at * 8 + bit]
     return cost
+
+
+def _surest(strengths: "array[int]", at: int, difference: int) -> int:
+    """The largest soft value among the bits `difference` of byte `at`."""
+    return max([strengths[at * 8 + bit] for bit in range(8) if difference >> bit & 1])
 
 
 def _snap_digits(data: bytearray, strengths: "array[int]", kinds: bytearray) -> int:

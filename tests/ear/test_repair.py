@@ -47,6 +47,12 @@ def test_weak_bits_are_mended(bits: dict[tuple[int, int], bool]) -> None:
     assert bytes(data) == MESSAGE
 
 
+@pytest.mark.parametrize("bit", [(FIRST_DIGIT, 1), (13, 0)], ids=["digit", "length"])
+def test_a_message_sent_wrong_on_a_clean_line_is_not_repaired(bit: tuple[int, int]) -> None:
+    data, strengths = hit(MESSAGE, {bit: True}, strength=SURE - 10)
+    assert not Repairer().mend(data, strengths)
+
+
 def test_any_burst_of_eight_bits_has_one_solution() -> None:
     rng = np.random.default_rng(1)
     message = sdmf(Caller("13912345678", date="03171656"))
