@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy.exc import DataError
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.engine import Database
@@ -77,12 +78,19 @@ class Held:
         query = select(table).where(table.c.resolved_ms.is_(None), table.c.reason != CONFLICT)
         with self.database.read() as connection:
             rows = connection.execute(query.order_by(table.c.id)).all()
-        good = {row.id: Message(row.topic, bytes(row.payload)) for row in rows if _is_readable(row)}
-        if good:
-            ingest(self.database, self.clock, list(good.values()))
+        taken_in = [row.id for row in rows if _is_readable(row) and self._take_in(row)]
+        if taken_in:
             with self.database.write() as connection:
-                _resolve(connection, table, list(good), self.clock.now_ms())
-        return len(good)
+                _resolve(connection, table, taken_in, self.clock.now_ms())
+        return len(taken_in)
+
+    def _take_in(self, row: Any) -> bool:
+        """One letter by itself: one that the database refuses holds up no other."""
+        try:
+            ingest(self.database, self.clock, [Message(row.topic, bytes(row.payload))])
+        except DataError:
+            return False
+        return True
 
     def resolve_alarm(self, user: User, alarm: int) -> None:
         """Somebody has seen to it; the next occurrence opens it again."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import DataError
 
 from cloud_broker.adapters.sql import letters
 from cloud_broker.bootstrap import Cloud
@@ -13,7 +14,7 @@ from cloud_broker.domain.views import NotAllowed, NotFound
 from cloud_broker.handlers import held as held_module
 from cloud_broker.handlers.decode import decode_event
 from cloud_broker.handlers.held import Held
-from cloud_broker.handlers.ingest import Message, ingest
+from cloud_broker.handlers.ingest import Message, ingest, set_aside
 from cloud_broker.handlers.reconcile import find_gaps, reconcile
 from protocol import events as protocol_events
 from tests.cloud_broker import world
@@ -119,3 +120,20 @@ def test_what_is_quarantined_while_a_box_is_admitted_is_kept(
 def test_only_a_box_is_admitted(held: Held) -> None:
     with pytest.raises(NotFound):
         held.admit_box(HQ, "no box", DESK)
+
+
+def test_a_letter_that_still_cannot_be_stored_holds_up_no_other(
+    cloud: Cloud, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters_kept = [message(event) for event in world.answered_call()[:3]]
+    for letter in letters_kept:
+        set_aside(cloud.database, cloud.clock, letter, "unstorable")
+
+    def refuse_the_second(*args: Any) -> object:
+        if any(one.payload == letters_kept[1].payload for one in args[2]):
+            raise DataError("INSERT", {}, Exception("no NUL in a text"))
+        return ingest(*args)
+
+    monkeypatch.setattr(held_module, "ingest", refuse_the_second)
+    assert held.replay_letters(HQ) == 2
+    assert len(held.letters(HQ, 10)) == 1
