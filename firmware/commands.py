@@ -64,6 +64,14 @@ class Commands:
         self.wants_reset = True
         return "done", ""
 
+    def _self_test(self) -> "tuple[str, str]":
+        if self._app.state.state != ON_HOOK:
+            return "refused", "line_in_use"
+        from firmware.selftest import run_self_test  # 900 bytes of heap that few boots need
+
+        run_self_test(self._app, self._app.device.clock.read())
+        return "done", ""
+
 
 _COMMANDS: "dict[str, tuple[tuple[str, ...], Callable[..., tuple[str, str]]]]" = {
     # name: (arguments, action); the host has checked them against protocol.commands, which is too big for
@@ -72,4 +80,5 @@ _COMMANDS: "dict[str, tuple[tuple[str, ...], Callable[..., tuple[str, str]]]]" =
     "dial": (("digits",), Commands._dial),
     "hang_up": ((), Commands._hang_up),
     "reboot": ((), Commands._reboot),
+    "self_test": ((), Commands._self_test),
 }

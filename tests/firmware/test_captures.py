@@ -5,7 +5,8 @@ import struct
 from protocol.link import LinkEnd
 from protocol.messages import CAPTURE, CAPTURE_STEP, encode_host_hello
 from sim.scenario import ScenarioRun, read_scenario
-from tests.firmware.bench import AGENT, BLOCK, Bench
+from tests.firmware.bench import AGENT, BLOCK, IDLE_MV, Bench
+from tests.firmware.test_line_state import lift, settle
 
 BROKEN = """
 [[call]]
@@ -39,7 +40,7 @@ def test_a_failed_caller_id_is_captured(bench: Bench) -> None:
     assert len(set(alaw[-8000:-2000])) > 20, "the message stands near its end"
     readings = [10 * reading for reading in struct.unpack(f">{len(loop) // 2}h", loop)]
     assert len(readings) == -(-samples // CAPTURE_STEP)
-    assert abs(readings[-1] - 48_000) < 1000 and max(readings) > 100_000, "on-hook, and it had rung"
+    assert abs(readings[-1] - IDLE_MV) < 1000 and max(readings) > 100_000, "on-hook, and it had rung"
 
 
 def test_an_answered_call_wins(bench: Bench) -> None:
@@ -57,23 +58,40 @@ def test_without_a_desk_it_is_overwritten_and_told_so(bench: Bench) -> None:
     bench.is_plugged = False
     bench.play(MISSED)
     bench.is_plugged = True
-    bench.hold(48_000, 2000)
+    bench.hold(IDLE_MV, 2000)
     assert [capture[2:] for capture in bench.desk.captures] == [(0, b"")]
     assert CAPTURE not in bench.desk.audio
 
 
 def test_a_new_session_goes_on_with_it(bench: Bench) -> None:
     play_until_failed(bench, MISSED)
-    bench.hold(48_000, 64)
+    bench.hold(IDLE_MV, 64)
     bench.desk.link = LinkEnd(False, encode_host_hello(AGENT, 0, {}, []), lambda: 1)
-    bench.hold(48_000, 3000)
+    bench.hold(IDLE_MV, 3000)
     ((_, _, samples, _),) = bench.desk.captures
     assert samples and len(bench.desk.recording(CAPTURE)) == samples
 
 
 def test_one_a_call(bench: Bench) -> None:
     play_until_failed(bench, MISSED)
-    bench.hold(48_000, 12_000)
+    bench.hold(IDLE_MV, 12_000)
     bench.play(MISSED)
     calls = [event.seq for event in bench.desk.events if event.type == "ring_started"]
     assert [capture[0] for capture in bench.desk.captures] == calls and len(calls) == 2
+
+
+def test_the_heap_holds_a_self_test_a_capture_and_a_desk_that_was_away(bench: Bench) -> None:
+    settle(bench)
+    bench.desk.command("self_test")
+    bench.play(MISSED)
+    bench.hold(IDLE_MV, 8000)
+    lift(bench, 2048)
+    bench.is_plugged = False
+    lift(bench, 7008)
+    bench.is_plugged = True
+    lift(bench, 4096)
+    bench.hold(IDLE_MV, 3000)
+    desk = bench.desk
+    assert desk.captures[0][2] and not {"fault", "audio_gap"} & set(desk.types())
+    recorded = desk.only("recording_stopped").fields["samples"]
+    assert len(desk.recording(desk.only("off_hook").seq)) == recorded
