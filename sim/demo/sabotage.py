@@ -49,9 +49,9 @@ class SwallowingCable:
             message = decode_message(payload) if kind == CONTROL else []
         except (FrameError, MessageError):
             return encoded + b"\0"
-        seq, event = _named(message)
-        if event == self._event and self._swallowed in (None, seq):
-            self._swallowed = seq
+        number, event = _named(message)
+        if event == self._event and self._swallowed in (None, number):
+            self._swallowed = number
             return encode_frame(session, kind, seq, ack, encode_message("log", "info", "nothing happened"))
         return encoded + b"\0"
 
