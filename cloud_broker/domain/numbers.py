@@ -63,13 +63,11 @@ class Number:
     kind: NumberKind
     state: NumberState
 
-    @property
-    def may_be_resident(self) -> bool:
-        return self.e164 is not None and self.kind not in (NumberKind.TOLL_SHARED, NumberKind.TOLL_FREE)
 
-    @property
-    def may_be_called_back(self) -> bool:
-        return self.e164 is not None
+def may_be_resident(e164: str) -> bool:
+    """False for 400 and 800: a company with many callers stands behind them, whatever a roster says."""
+    national = e164.removeprefix("+86")
+    return not (_TOLL_SHARED.fullmatch(national) or _TOLL_FREE.fullmatch(national))
 
 
 def normalise(raw: str, *, area_code: str) -> Number:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.bootstrap import Cloud, describe_pop
@@ -198,3 +198,15 @@ def test_a_name_padded_with_nul_costs_no_number(cloud: Cloud) -> None:
     ]
     take_in(cloud, events)
     assert cloud.reader.call(HQ, CALL).number == "13800138000"
+
+
+def test_a_number_that_many_call_from_names_no_resident(cloud: Cloud) -> None:
+    """Behind 400 and 800 stands a company, even if somebody wrote it down as a resident's."""
+    with cloud.database.write() as connection:
+        phone = {"raw": "4008001234", "e164": "+864008001234", "kind": "toll_shared", "label": ""}
+        connection.execute(
+            insert(tables.phone).values(resident_id=1, source="call", rules_version=1, **phone)
+        )
+    take_in(cloud, world.answered_call("4008001234"))
+    call = cloud.reader.call(HQ, CALL)
+    assert (call.number, call.residents) == ("4008001234", [])

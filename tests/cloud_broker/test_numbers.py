@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_broker.domain.numbers import NumberKind, NumberState, mask, normalise
+from cloud_broker.domain.numbers import NumberKind, NumberState, mask, may_be_resident, normalise
 
 AREA = "027"
 
@@ -50,8 +50,6 @@ def test_number_is_normalised(raw: str, e164: str, kind: str) -> None:
 def test_service_number_is_kept_and_never_a_resident(raw: str) -> None:
     number = normalise(raw, area_code=AREA)
     assert (number.e164, number.kind, number.state) == (None, NumberKind.SERVICE, NumberState.PRESENT)
-    assert not number.may_be_resident
-    assert not number.may_be_called_back
 
 
 @pytest.mark.parametrize(
@@ -79,10 +77,13 @@ def test_absence_is_four_different_things(raw: str, state: str) -> None:
     assert (number.e164, number.kind, number.state) == (None, NumberKind.ABSENT, state)
 
 
-def test_toll_shared_number_is_no_resident_but_can_be_called() -> None:
-    number = normalise("4008001234", area_code=AREA)
-    assert not number.may_be_resident
-    assert number.may_be_called_back
+@pytest.mark.parametrize(
+    ("raw", "expected"), [("4008001234", False), ("8008001234", False), ("13800138000", True)]
+)
+def test_a_toll_number_is_no_resident_but_can_be_called(raw: str, expected: bool) -> None:
+    e164 = normalise(raw, area_code=AREA).e164
+    assert e164 is not None
+    assert may_be_resident(e164) is expected
 
 
 @pytest.mark.parametrize("area_code", ["27", "", "0", "02７", "1234"])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, or_, select
 
 from cloud_broker.adapters.sql import tables
+from cloud_broker.domain.numbers import may_be_resident
 from cloud_broker.domain.times import to_datetime
 from cloud_broker.domain.views import ArrearsView, PhoneView, ResidentMatch, ResidentView
 
@@ -22,7 +23,9 @@ class _Home(NamedTuple):
 def match_numbers(connection: Connection, numbers: Iterable[str]) -> dict[str, list[ResidentMatch]]:
     """E.164 → the residents who have it; present ones first, then by name."""
     phone = tables.phone.c
-    query = select(phone.e164, phone.resident_id).where(phone.e164.in_(list(numbers)))
+    query = select(phone.e164, phone.resident_id).where(
+        phone.e164.in_([n for n in numbers if may_be_resident(n)])
+    )
     owners: dict[str, set[int]] = defaultdict(set)
     for row in connection.execute(query):
         owners[row.e164].add(row.resident_id)
