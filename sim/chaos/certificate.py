@@ -14,6 +14,8 @@ WORDS = {
     "recording_unaccounted": ("录音缺失", "recordings unaccounted for"),
     "late_start": ("开始时间不符", "starts off by more than the tolerance"),
     "out_of_order": ("顺序错误", "out of order"),
+    "rings_wrong": ("振铃次数不符", "wrong ring counts"),
+    "talk_wrong": ("通话时长不符", "wrong talk times"),
     "not_ended": ("未结束的通话", "calls that never ended"),
 }
 _STYLE = """

@@ -23,7 +23,7 @@ GAP_TOLERANCE_S = 1.0
 Row = dict[str, Any]
 VERDICTS = (
     "lost", "double", "outcome_not_allowed", "number_wrong", "direction_wrong", "recording_unaccounted",
-    "late_start", "out_of_order", "not_ended",
+    "late_start", "out_of_order", "not_ended", "rings_wrong", "talk_wrong",
 )  # fmt: skip
 
 
@@ -135,8 +135,16 @@ def _judge_call(truth: Row, cloud: Row) -> Iterator[Finding]:
         yield Finding("number_wrong", truth, cloud)
     if not was_cut and abs(_start(cloud) - _start(truth)) > START_TOLERANCE_S:
         yield Finding("late_start", truth, cloud)
+    if not was_cut and cloud["ring_count"] != truth["ring_count"]:
+        yield Finding("rings_wrong", truth, cloud)
+    if not was_cut and truth["direction"] == "in" and _differ(truth, cloud, "talk_seconds"):
+        yield Finding("talk_wrong", truth, cloud)
     if reason := _find_unaccounted(truth, cloud, was_cut):
         yield Finding("recording_unaccounted", truth, cloud, reason)
+
+
+def _differ(truth: Row, cloud: Row, key: str) -> bool:
+    return abs((truth[key] or 0.0) - (cloud[key] or 0.0)) > LENGTH_TOLERANCE_S
 
 
 def _find_unaccounted(truth: Row, cloud: Row, was_cut: bool) -> str:

@@ -36,7 +36,7 @@ def test_nothing_is_lost_while_everything_breaks_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sabotage", "verdict"),
     [
-        (ChaosSabotage.DROP_EVENT, "outcome_not_allowed"),
+        (ChaosSabotage.DROP_EVENT, "talk_wrong"),
         (ChaosSabotage.DROP_SEGMENT, "recording_unaccounted"),
         (ChaosSabotage.DOUBLE_CALL, "double"),
     ],

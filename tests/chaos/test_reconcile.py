@@ -71,6 +71,8 @@ def test_no_calls_prove_nothing() -> None:
         ([told(100)], [shown(100, number="13800138001")], ["number_wrong"]),
         ([told(100)], [shown(100, number=None)], ["number_wrong"]),
         ([told(100)], [shown(103.5)], ["late_start"]),
+        ([told(100)], [shown(100, ring_count=1)], ["rings_wrong"]),
+        ([told(100)], [shown(100, talk_seconds=0.0)], ["talk_wrong"]),
         ([told(100)], [shown(100, recording_seconds=None)], ["recording_unaccounted"]),
         ([told(100)], [shown(100, recording_seconds=9.8)], ["recording_unaccounted"]),
         ([told(100)], [shown(100, gap_seconds=1.2)], ["recording_unaccounted"]),
