@@ -144,7 +144,8 @@ def _judge_call(truth: Row, cloud: Row) -> Iterator[Finding]:
 
 
 def _differ(truth: Row, cloud: Row, key: str) -> bool:
-    return abs((truth[key] or 0.0) - (cloud[key] or 0.0)) > LENGTH_TOLERANCE_S
+    apart_s: float = abs((truth[key] or 0.0) - (cloud[key] or 0.0))
+    return apart_s > LENGTH_TOLERANCE_S
 
 
 def _find_unaccounted(truth: Row, cloud: Row, was_cut: bool) -> str:
