@@ -14,7 +14,7 @@ from sim.chaos.sabotage import ChaosSabotage
 pytestmark = pytest.mark.needs("mosquitto")
 
 CALLS = 24
-"""As many as a minute on two cores has room for, with each kind of fault once; `make chaos` plays more."""
+"""As many as a minute on two cores has room for, with each kind of fault once."""
 
 
 def count(folder: Path) -> Result:
