@@ -38,7 +38,7 @@ class KeyDetector:
         self._last = NO_DIGIT  # the key before, while its echo may still sound
         self._last_peak = 0
         self._since = 0
-        self._powers = array("I", [0] * 4)  # of the last four windows
+        self._powers = array("I", [0] * 8)  # of the last 64 ms: a dial tone that is cut off sounds in a few
 
     def step(self, sums: "array[int]", energies: "array[int]", tones: int, hop: int) -> int:
         """Judge the hop; returns a key's index when it is certain, else NO_DIGIT."""
@@ -55,10 +55,10 @@ class KeyDetector:
             if told == NO_DIGIT:
                 told = self._release()
             # A key comes out of silence, a vowel glides into the right frequencies while it sounds.
-            if self.rest == LENIENT_REST or self._powers[hop & 3] << 1 < result[POWER]:
+            if self.rest == LENIENT_REST or min(self._powers) << 1 < result[POWER]:
                 self._press(digit, result[POWER] // 3, hop)
         self._candidate = digit
-        self._powers[hop & 3] = result[POWER]
+        self._powers[hop & 7] = result[POWER]
         return told
 
     def _press(self, digit: int, power: int, hop: int) -> None:
