@@ -152,7 +152,8 @@ def _find_unaccounted(truth: Row, cloud: Row, was_cut: bool) -> str:
     """Why the recording is not accounted for; empty if it is."""
     expected, stored = truth["recording_seconds"] or 0.0, cloud["recording_seconds"] or 0.0
     excused = truth["gap_seconds"] + GAP_TOLERANCE_S
-    missing = max(0.0, expected - stored) + (cloud.get("gap_seconds") or 0.0)
+    declared = (cloud.get("gap_seconds") or 0.0) if stored else 0.0  # without a file all of it is missing
+    missing = max(0.0, expected - stored) + declared
     if missing > excused:
         return f"{missing:.3f} s are missing, {excused:.3f} s excused"
     if stored and not was_cut and abs(stored - expected) > LENGTH_TOLERANCE_S:
