@@ -8,8 +8,6 @@ double-call     a call stands twice in the cloud's database
 from collections.abc import Callable
 from enum import StrEnum
 
-import sqlalchemy
-
 from protocol.errors import FrameError, MessageError
 from protocol.framing import AUDIO, decode_frame, encode_frame
 from protocol.messages import decode_audio, encode_audio
@@ -69,6 +67,8 @@ def double_a_call(database_url: str) -> None:
     Raises:
         SimulatorError: there is none.
     """
+    import sqlalchemy  # here, because every start of cloudseat-sim would pay for it
+
     engine = sqlalchemy.create_engine(database_url)
     with engine.begin() as connection:
         table = sqlalchemy.Table("call", sqlalchemy.MetaData(), autoload_with=connection)
