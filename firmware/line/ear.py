@@ -9,7 +9,7 @@ from firmware.dsp.tone_bank import HOPS_KEPT, ToneBank, strongest_tone
 from firmware.line.call_waiting import CAS, CallWaiting
 from firmware.line.dtmf import DIGITS, FREQS, LENIENT_REST, STRICT_REST, KeyDetector, TrainReceiver
 from firmware.line.fsk_pair import FskPair
-from firmware.line.tones import PROGRESS_FREQS, ToneDetector
+from firmware.line.tones import CONNECTED, PROGRESS_FREQS, ToneDetector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,12 +65,16 @@ class Ear:
         """A ring burst ended: what was received through it is no message."""
         self._fsk.forget()
 
+    def pulse_dialled(self) -> None:
+        """The loop opened for a moment, or a digit was made of that: it cuts the tone that stands."""
+        self._tones.cut()
+
     def feed(self, samples: "array[int]", uptime_ms: int) -> "Heard":
         """Listen to one block of 256 samples at 8 kHz (full-scale sine = +3.14 dBm0).
 
         Returns the events heard as a list of (type, fields); nearly always the same empty tuple. Types:
         caller_id and call_waiting (fields as protocol.events, without call), digit {digit},
-        tone_detected {tone, freq_hz}.
+        tone_detected {tone, freq_hz}, or {tone: connected, method: ringback}.
         """
         clean = self._clean
         first, second = HIGH_PASS_SECTIONS
@@ -102,13 +106,17 @@ class Ear:
             return _add(heard, "caller_id", fields) if fields else heard
         if key != NO_DIGIT and not self._waiting.takes_key(DIGITS[key]):
             heard = _add(heard, "digit", {"digit": DIGITS[key]})
+            self._tones.cut()
         fields = self._waiting.step(sums, energies, TONE_COUNT, FIRST_CAS, hop)
         if fields is not None:
             heard = _add(heard, "call_waiting", fields)
         tone = strongest_tone(sums, energies, TONE_COUNT, FIRST_PROGRESS, FIRST_CAS, hop)
         told = self._tones.step(TONES[tone] if tone else 0)
         if told:
-            heard = _add(heard, "tone_detected", {"tone": told[0], "freq_hz": told[1]})
+            name, freq_hz = told
+            fields = {"method": "ringback"} if name == CONNECTED else {"freq_hz": freq_hz}
+            fields["tone"] = name
+            heard = _add(heard, "tone_detected", fields)
         return heard
 
 

@@ -7,6 +7,8 @@ Rules:
     3. Every call that was opened is ended by one event: ring_stopped or on_hook.
     4. Ringing and caller ID open a call; ringing within _PRELUDE_MS of a caller ID joins its call.
     5. The recording runs from off_hook to on_hook, both to the sample.
+    6. An outbound call is told as connected once: a reversal of the polarity says so at once, else the end of
+       ringback. Then it is ANSWERED like an inbound one.
 """
 
 from micropython import const
@@ -42,6 +44,7 @@ DIALLED = "dialled"
 
 CALLER_ID = "caller_id"
 DIGIT = "digit"
+CONNECTED = "connected"
 TIMEOUT = "timeout"
 
 _TIMEOUTS_MS = {ANNOUNCED: _PRELUDE_MS, RINGING: _RING_STOP_MS, DIALLING: DIGIT_PAUSE_MS}
@@ -55,7 +58,7 @@ class LineState:
         journal: `next_seq`, and `append(tick, type, fields)`.
         recorder: `start(call, tick)`, `stop(tick)` (samples kept, or None), `hold(tick)`, `release()`,
         `start_capture(call, tick)`.
-        ear: `set_hook(off_hook)`, `ring_ended(tick)`.
+        ear: `set_hook(off_hook)`, `ring_ended(tick)`, `pulse_dialled()`.
 
     Attributes:
         state: one of the words above. call: the open call, or None. is_by_box: the box holds the line itself.
@@ -88,6 +91,7 @@ class LineState:
         self.loop_mv = loop_mv
         if fact == facts.PULSE_DIGIT:
             self._is_pulse = True
+            self._ear.pulse_dialled()
             self._move(DIGIT, at, digit)
         else:
             self._move(fact, at, None)
@@ -101,6 +105,8 @@ class LineState:
         elif kind == "digit":
             self._is_pulse = False
             self._move(DIGIT, at, fields["digit"])
+        elif kind == "tone_detected" and fields["tone"] == CONNECTED:
+            self._move(CONNECTED, at, fields["method"])
         elif self.call is not None:
             fields["call"] = self.call
             self._journal.append(at, kind, fields)
@@ -227,6 +233,7 @@ class LineState:
 
     def _hold(self, at: int, _: "Any") -> None:
         self._recorder.hold(at)
+        self._ear.pulse_dialled()
 
     def _release(self, at: int, _: "Any") -> None:
         self._recorder.release()
@@ -247,10 +254,14 @@ class LineState:
     def _low(self, at: int, _: "Any") -> None:
         self._tell_line(at, "low")
 
-    def _connect(self, at: int, _: "Any") -> None:
+    def _connect(self, at: int, method: str) -> None:
+        self._tell_digits(at, None)
+        self._tell(at, "tone_detected", tone=CONNECTED, method=method)
+
+    def _connect_by_reversal(self, at: int, _: "Any") -> None:
         self._tell_digits(at, _)
         self._tell_line(at, "reversed")
-        self._tell(at, "tone_detected", tone="connected", method="reversal")
+        self._tell(at, "tone_detected", tone=CONNECTED, method="reversal")
 
 
 _IN_CALL: "dict[int | str, Row]" = {
@@ -302,10 +313,15 @@ TRANSITIONS: "dict[str, dict[int | str, Row]]" = {
     ANSWERED: {DIGIT: (ANSWERED, LineState._tell_key), facts.REVERSED: (None, LineState._reverse)},
     DIALLING: {
         DIGIT: (DIALLING, LineState._collect),
-        facts.REVERSED: (DIALLED, LineState._connect),
+        facts.REVERSED: (ANSWERED, LineState._connect_by_reversal),
+        CONNECTED: (ANSWERED, LineState._connect),
         TIMEOUT: (DIALLED, LineState._tell_digits),
     },
-    DIALLED: {DIGIT: (DIALLED, LineState._tell_key), facts.REVERSED: (DIALLED, LineState._connect)},
+    DIALLED: {
+        DIGIT: (DIALLED, LineState._tell_key),
+        facts.REVERSED: (ANSWERED, LineState._connect_by_reversal),
+        CONNECTED: (ANSWERED, LineState._connect),
+    },
 }
 
 for _state, _shared in (

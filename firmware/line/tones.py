@@ -24,10 +24,17 @@ PROGRESS_FREQS = (450, 950, 1100, 1400)
 HOP_MS = 8
 _BRIDGE_HOPS = const(3)  # a gap or a burst of at most 24 ms changes nothing
 _LONG_OFF_MS = const(1200)  # an off of 3 s and more is told after this, without waiting for its end
+_SOUNDS_MS = const(100)  # of a tone, to believe that it still comes: speech may cover the rest of a burst
+_OVERDUE_MS = const(5000)  # after a ringback burst: the next was due within 4 s + 10 % (GB 3380)
+CONNECTED = "connected"
 
 
 class ToneDetector:
-    """Follows the tone of each hop; names a cadence once while it lasts."""
+    """Follows the tone of each hop; names a cadence once while it lasts.
+
+    Ringback that does not come again where it was due, with no other tone in its place, is told as CONNECTED:
+    speech in its pause alone says nothing, for it may be that of the one who waits.
+    """
 
     def __init__(self, profile: "tuple[Cadence, ...]" = CHINA) -> None:
         self._profile = profile
@@ -40,6 +47,16 @@ class ToneDetector:
         self._cycles = 0
         self._last = ("", 0, 0, 0, 0)
         self._told = ""
+        self._is_dialled = False
+        self._is_void = False  # the tone that stands is cut by the one who dials
+        self._awaited = 0  # Hz of the ringback that must come again; 0 = none was told
+        self._without_ms = 0  # since it last sounded, up to the last change
+
+    def cut(self) -> None:
+        """A digit, or the loop opened: the tone before was cut by this and tells nothing by its length."""
+        self._is_dialled = True
+        self._is_void = self._tone != 0
+        self._on_ms = 0
 
     def step(self, freq_hz: int) -> "tuple[str, int] | None":
         """Take the tone of one hop (0 = none); returns (name, freq_hz) when a cadence is recognised."""
@@ -52,7 +69,7 @@ class ToneDetector:
             self._pending_hops = 0
         self._pending_hops += 1
         if self._pending_hops <= _BRIDGE_HOPS:
-            return None
+            return self._check_lasting()
         return self._change(freq_hz)
 
     def _change(self, freq_hz: int) -> "tuple[str, int] | None":
@@ -61,8 +78,12 @@ class ToneDetector:
         self._tone = freq_hz
         self._hops = self._pending_hops
         self._pending_hops = 0
+        self._without_ms += lasted_ms
         if was:
-            self._on_ms = lasted_ms
+            if not self._awaited or (was == self._awaited and lasted_ms >= _SOUNDS_MS):
+                self._without_ms = 0
+            self._on_ms = 0 if self._is_void else lasted_ms
+            self._is_void = False
             self._on_tone = was
             return None
         return self._end_of_pause(lasted_ms)
@@ -70,10 +91,10 @@ class ToneDetector:
     def _end_of_pause(self, off_ms: int) -> "tuple[str, int] | None":
         for entry in self._profile:
             name, tone, on, off, cycles = entry
-            if off and off < 3000 and tone == self._on_tone and _near(self._on_ms, on) and _near(off_ms, off):
-                self._cycles = self._cycles + 1 if self._last is entry else 1
+            if off and tone == self._on_tone and _near(self._on_ms, on) and _near(off_ms, off):
+                self._cycles = self._cycles + 1 if self._cycles and self._last is entry else 1
                 self._last = entry
-                return self._tell(name, tone) if self._cycles >= cycles else None
+                return self._tell(name, tone) if off < 3000 and self._cycles >= cycles else None
         self._cycles = 0
         return None
 
@@ -84,18 +105,39 @@ class ToneDetector:
                 if not off and tone == self._tone and lasted_ms == on:
                     return self._tell(name, tone)
         elif lasted_ms == _LONG_OFF_MS and self._on_ms:
-            for name, tone, on, off, _ in self._profile:
-                if off >= 3000 and tone == self._on_tone and _near(self._on_ms, on):
+            for entry in self._profile:
+                name, tone, on, off, _ = entry
+                if off >= 3000 and tone == self._on_tone and _near(self._on_ms, on) and self._fits(entry):
                     return self._tell(name, tone)
-            self._told = ""
-        elif lasted_ms == 6000:
+            if not self._awaited:
+                self._told = ""
+        elif self._awaited and lasted_ms >= _LONG_OFF_MS and self._without_ms + lasted_ms >= _OVERDUE_MS:
+            self._awaited = 0
+            return (CONNECTED, 0)
+        elif lasted_ms == 6000 and not self._awaited:
             self._told = ""
         return None
 
+    def _fits(self, entry: "Cadence") -> bool:
+        """Whether the last burst can be of `entry`.
+
+        Not if it ended another cadence; a dial tone that was cut is no ringback, and ringback that was cut,
+        or spoken into, is no waiting call.
+        """
+        if self._cycles and self._last is not entry:
+            return False
+        if entry[0] == "ringback":
+            return self._is_dialled or self._cycles > 0
+        return entry[1] != self._awaited
+
     def _tell(self, name: str, tone: int) -> "tuple[str, int] | None":
-        if name == self._told:
+        if name == self._told or (self._awaited and name == "ringback"):
             return None
         self._told = name
+        if name == "ringback":
+            self._awaited = tone
+        elif tone == self._awaited:
+            self._awaited = 0
         return (name, tone)
 
 

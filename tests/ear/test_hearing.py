@@ -185,6 +185,36 @@ def test_call_progress_tones(tone: str) -> None:
     ]
 
 
+BUSY_BURSTS = [(350, 350)] * 4
+RINGING = [(1000, 4000), (1000, 4000)]
+WHOLE_CALLS: dict[str, tuple[str, list[tuple[int, int]], list[str]]] = {
+    "a second of dial tone, undialled": ("", [(1000, 6000)], []),
+    "a second of dial tone, dialled": ("110", [], []),
+    "ringback without dialling is told by its cadence": ("", [*RINGING, (1000, 2000)], ["ringback"]),
+    "ringback ends": ("", [*RINGING, (0, 2000)], ["ringback", "connected"]),
+    "ringback ends in a burst": ("", [*RINGING, (400, 6000)], ["ringback", "connected"]),
+    "ringback gives way to busy": ("", [*RINGING, *BUSY_BURSTS, (350, 6000)], ["ringback", "busy"]),
+    "the last burst of busy": ("", [*BUSY_BURSTS, (350, 6000)], ["busy"]),
+    "only two bursts of busy": ("", [(350, 350), (350, 6000)], []),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE_CALLS)
+def test_what_a_run_of_bursts_says(name: str) -> None:
+    keys, bursts, told = WHOLE_CALLS[name]
+    parts = [join([sine(450.0, on_ms * 8, -12.0), silence(off_ms)]) for on_ms, off_ms in bursts]
+    if keys:
+        parts = [sine(450.0, 8000, -12.0), dtmf_train(keys, DIALLED), silence(5000)]
+    (heard,) = on_micropython([line(join(parts), 25.0, tail_ms=100)], off_hook=True)
+    assert [fields["tone"] for fields in of(heard, "tone_detected")] == told
+
+
+def test_the_end_of_ringback_names_its_method() -> None:
+    parts = [join([sine(450.0, 8000, -12.0), silence(4000)])] * 2
+    (heard,) = on_micropython([line(join(parts), 25.0, tail_ms=1500)], off_hook=True)
+    assert of(heard, "tone_detected")[-1] == {"tone": "connected", "method": "ringback"}
+
+
 def test_both_runtimes_hear_the_same() -> None:
     recordings = [
         (line(burst(), 6.0), False),
