@@ -104,7 +104,6 @@ def weigh_desk(context: BrowserContext, address: str) -> int:
     """Bytes the desk page brought over the wire without its stream."""
     page = context.new_page()
     page.goto(f"{address}/desk")
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
     brought = page.evaluate(
         """() => [...performance.getEntriesByType("resource"), ...performance.getEntriesByType("navigation")]
             .filter(entry => !entry.name.includes("/desk/stream"))
