@@ -7,11 +7,13 @@ Rules:
     4. Events of this boot in RAM are handed out first, in order: they make the screen pop. Then the backlog
        from flash, oldest segment first: earlier boots, and what RAM had no room for.
     5. It is bounded. What is dropped unacknowledged is told by events_lost, oldest first.
+    6. Stating an event never raises for want of memory: then the event is one of the lost.
 """
 
 from micropython import const
 
 from firmware.backlog import Backlog
+from firmware.event_buffer import EventBuffer
 from firmware.flash_log import MAX_SEGMENTS, FlashLog, build_note
 from protocol.errors import MessageError
 from protocol.messages import encode_message
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_RAM_EVENTS = const(64)
+_RAM_BYTES = const(5120)
+"""About 64 events: those of a call, with the keys pressed in it."""
+_FLUSH_BYTES = const(1024)
+"""In one append: an append needs them in one piece, which a heap that is nearly full does not have."""
 _FIRST_SEQ = const(1)
 
 
@@ -43,8 +48,7 @@ class Journal:
         self.flash_errors = 0
         self._uptime_ms = uptime_ms
         self._last_tick = 0
-        self._events: "list[tuple[int, bytes]]" = []  # in RAM: (seq, message), ascending
-        self._next_out = 0  # index of the first one not handed out in this session
+        self._ram = EventBuffer(_RAM_BYTES)
         self._flushed_seq = 0  # all up to this one are on flash
         self._acked_seq = 0  # all in RAM up to this one were acknowledged
         self._noted_seq = 0  # what flash knows of it
@@ -57,12 +61,12 @@ class Journal:
     @property
     def unsent(self) -> int:
         """Events in RAM that wait to be handed out, and one more when the backlog has some."""
-        return len(self._events) - self._next_out + (1 if self._backlog.can_hand_out else 0)
+        return self._ram.unsent + (1 if self._backlog.can_hand_out else 0)
 
     @property
     def unacknowledged(self) -> int:
         """Events in RAM that the spool does not have yet."""
-        return len(self._events)
+        return self._ram.count
 
     @property
     def backlog_segments(self) -> int:
@@ -76,26 +80,24 @@ class Journal:
         self._last_tick = tick
         uptime_ms = self._uptime_ms(tick)
         try:
-            message = encode_message("event", seq, uptime_ms, kind, fields)
-        except MessageError:  # too long for a frame: only the name of a caller ID can be
-            fields.pop("name", None)
-            message = encode_message("event", seq, uptime_ms, kind, fields)
-        self._events.append((seq, message))
-        if len(self._events) > _RAM_EVENTS:
-            self._make_room()
+            try:
+                message = encode_message("event", seq, uptime_ms, kind, fields)
+            except MessageError:  # too long for a frame: only the name of a caller ID can be
+                fields.pop("name", None)
+                message = encode_message("event", seq, uptime_ms, kind, fields)
+        except MemoryError:
+            self._lose(seq)
+        else:
+            self._hold(seq, message)
 
     def next_event(self) -> "bytes | None":
         """The next event to send in this session as an encoded message, or None."""
         self._tell_ram_lost()
-        if self._next_out < len(self._events):
-            message = self._events[self._next_out][1]
-            self._next_out += 1
-            return message
-        return self._backlog.next_event()
+        return self._ram.next_event() or self._backlog.next_event()
 
     def rewind(self) -> None:
         """A new session: everything unacknowledged is handed out again."""
-        self._next_out = 0
+        self._ram.rewind()
         self._backlog.rewind()
 
     def acknowledge(self, boot: str, ranges: "list[list[int]]") -> None:
@@ -103,17 +105,13 @@ class Journal:
         self._backlog.acknowledge(boot, ranges)
         if boot != self.boot:
             return
-        sent = [event for event in self._events[: self._next_out] if not is_within(event[0], ranges)]
-        waiting = [event for event in self._events[self._next_out :] if not is_within(event[0], ranges)]
-        self._next_out = len(sent)
-        self._events = sent + waiting
-        self._acked_seq = self._events[0][0] - 1 if self._events else self.next_seq - 1
+        self._ram.drop(ranges)
+        self._acked_seq = (self._ram.first or self.next_seq) - 1
 
     @property
     def wants_flush(self) -> bool:
         """True when `flush` has something to do."""
-        newest = self._events[-1][0] if self._events else 0
-        if newest > self._flushed_seq or self._backlog.done:
+        if self._ram.newest > self._flushed_seq or self._backlog.done:
             return True
         return len(self._own) > 1 and self._own[0][1] <= self._acked_seq
 
@@ -123,15 +121,14 @@ class Journal:
         is_full = len(self._log.segments) > MAX_SEGMENTS
         if is_full:
             self._tell_oldest_lost()
-        fresh = [message for seq, message in self._events if seq > self._flushed_seq]
-        if fresh:
-            try:
-                self._write(fresh)
-            except OSError:  # full or broken: they stay in RAM; the oldest segment makes room
-                self.flash_errors += 1
-                if self._log.segments and not is_full:
-                    self._tell_oldest_lost()
-                is_full = bool(self._log.segments)
+        try:
+            while self._ram.newest > self._flushed_seq:
+                self._write(*self._ram.newer_than(self._flushed_seq, _FLUSH_BYTES))
+        except OSError:  # full or broken: they stay in RAM; the oldest segment makes room
+            self.flash_errors += 1
+            if self._log.segments and not is_full:
+                self._tell_oldest_lost()
+            is_full = bool(self._log.segments)
         if is_full:
             self._drop_oldest()
         else:
@@ -147,29 +144,33 @@ class Journal:
             if not self._backlog.holds(segment):
                 self._log.drop(segment)
 
-    def _write(self, messages: "list[bytes]") -> None:
+    def _write(self, messages: "list[bytes]", last: int) -> None:
         notes = [build_note(self._acked_seq)] if self._acked_seq > self._noted_seq else []
         self._log.append(messages + notes)
-        self._flushed_seq = self._events[-1][0]
+        self._flushed_seq = last
         self._noted_seq = self._acked_seq
         if self._own and self._own[-1][0] == self._log.newest:
             self._own.pop()
         self._own.append((self._log.newest, self._flushed_seq))
 
+    def _hold(self, seq: int, message: bytes) -> None:
+        while not self._ram.append(seq, message):
+            self._make_room()
+
     def _make_room(self) -> None:
         """RAM is full: what is on flash goes over to the backlog, else the oldest event is lost."""
-        kept = [event for event in self._events if event[0] > self._flushed_seq]
-        moved = len(self._events) - len(kept)
-        if moved:
+        if self._ram.drop([[_FIRST_SEQ, self._flushed_seq]]):
             self._backlog.take_over([segment for segment, _ in self._own])
             self._own = []
         else:
-            lost, _ = kept.pop(0)
-            moved = 1
-            self._lost_first = self._lost_first or lost
-            self._lost_last = lost
-        self._next_out = max(0, self._next_out - moved)
-        self._events = kept
+            self._lose(self._ram.first)
+            self._ram.drop([[_FIRST_SEQ, self._ram.first]])
+
+    def _lose(self, seq: int) -> None:
+        if self._lost_first and seq != self._lost_last + 1:
+            self._tell_ram_lost()
+        self._lost_first = self._lost_first or seq
+        self._lost_last = seq
 
     def _tell_oldest_lost(self) -> None:
         """Flash is full: the oldest segment will go; what only it holds is on flash as lost before that."""
@@ -195,15 +196,4 @@ class Journal:
     def _tell_lost(self, boot: str, first: int, last: int, reason: str) -> None:
         self.lost += last - first + 1
         fields = {"lost_boot": boot, "first": first, "last": last, "reason": reason}
-        seq = self.next_seq
-        self.next_seq = seq + 1
-        uptime_ms = self._uptime_ms(self._last_tick)
-        self._events.append((seq, encode_message("event", seq, uptime_ms, "events_lost", fields)))
-
-
-def is_within(seq: int, ranges: "list[list[int]]") -> bool:
-    """True when one of the ranges [first, last] holds `seq`."""
-    for first, last in ranges:
-        if first <= seq <= last:
-            return True
-    return False
+        self.append(self._last_tick, "events_lost", fields)

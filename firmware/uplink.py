@@ -89,6 +89,15 @@ class Uplink:
         if not data and not self.is_due(now):
             return
         now_ms = clock.uptime_ms(now)
+        try:
+            self._exchange(data, now, now_ms, clock)
+        except MemoryError:  # a frame may have been lost between two hands: begin anew from the journal
+            self.link.give_up(now_ms)
+            raise
+        self._idle_since = now
+        self._idle_ms = self.link.next_deadline_ms(now_ms) - now_ms
+
+    def _exchange(self, data: "bytes | None", now: int, now_ms: int, clock: "Clock") -> None:
         if data:
             self.link.receive(data, now_ms)
             for kind, payload in self.link.take():
@@ -99,8 +108,6 @@ class Uplink:
         else:
             self.link.hello = self._build_hello(now_ms)
         self._write(now_ms)
-        self._idle_since = now
-        self._idle_ms = self.link.next_deadline_ms(now_ms) - now_ms
 
     def is_due(self, now: int) -> bool:
         """True when this block has something to say, or must listen to a deadline."""

@@ -53,7 +53,7 @@ CLOSED = 101
 TRANSITIONS = {
     # (end, state, event): (actions in order, next state). What is not here is ignored.
     # tick: it is time to repeat a hello or an ask. ask: a host asks for a hello. ours: a hello of the session
-    # this end has; other: of another. silence: nothing heard for PEER_TIMEOUT_MS.
+    # this end has; other: of another. silence: nothing heard for PEER_TIMEOUT_MS, or `give_up`.
     ("board", "closed", "tick"): (("draw", "say"), "calling"),
     ("board", "calling", "tick"): (("say",), "calling"),
     ("board", "calling", "ask"): (("say",), "calling"),
@@ -158,6 +158,10 @@ class LinkEnd:
 
     def _close(self, now_ms: int, session: int, nonce: int, payload: bytes) -> None:
         self._inputs.append((CLOSED, b""))
+
+    def give_up(self, now_ms: int) -> None:
+        """This end can no longer keep its word: end the session; what was under way goes into the next."""
+        self._handle("silence", now_ms)
 
     # -- what comes in
 

@@ -26,7 +26,9 @@ INTERPRETER = ROOT / "sim" / "interpreter.py"
 CACHE = ROOT / "build" / "sim-firmware"
 BLOCK = 256
 FLASH_BYTES = 1 << 20
-HEAP = "256k"
+HEAP = "288k"
+"""256 kB for the firmware, and 32 kB for what C does on a board: the stand-ins of sim/machine take 19 kB, and
+their 108 names make MicroPython's table of names grow by a step of 15 kB."""
 _REQUEST = struct.Struct("<BxHIII")
 _ANSWER = struct.Struct("<IHBB")
 _SAMPLES, _QUIET = 0, 1
@@ -118,18 +120,18 @@ class Board:
         self._rom = build_rom(settings.root, CACHE)
         self._power_ons = 0
         self._cut = settings.cut_at
+        self._grants: list[_Grant] = []
         self._serial_in = b""
         self._process: subprocess.Popen[bytes] | None = None
         if not settings.flash.exists():
             settings.flash.write_bytes(b"\xff" * settings.flash_bytes)
         self._power_on(_POWER_ON)
 
-    def step(self, block: Samples, serial_in: bytes = b"") -> BoardOutput:
-        """Let the samples of `block` pass; whole milliseconds.
+    def begin_step(self, block: Samples, serial_in: bytes = b"") -> None:
+        """Let the samples of `block` pass; whole milliseconds. `finish` gives what the box did meanwhile.
 
         A board without power answers nothing, and bytes for it are lost.
         """
-        grants = []
         self._serial_in += serial_in
         for first in range(0, len(block.audio), BLOCK):
             audio = block.audio[first : first + BLOCK]
@@ -138,18 +140,29 @@ class Board:
             pcm = self._front_end.codec_frames(audio)
             rows = self._front_end.rows(loop_mv)
             head = _REQUEST.pack(_SAMPLES, len(audio) * 2, len(loop_mv), len(serial), 0)
-            grants.append(_Grant(len(loop_mv), head + rows + serial + pcm))
-            self._send(grants[-1])
-        return _join(self._take_answers(grants))
+            self._grant(len(loop_mv), head + rows + serial + pcm)
 
-    def skip(self, ms: int, serial_in: bytes = b"") -> BoardOutput:
+    def begin_skip(self, ms: int, serial_in: bytes = b"") -> None:
         """Let quiet time pass without samples: the board sees the sample index jump, as after an overrun."""
         self._serial_in += serial_in
         serial = self._take_serial(ms)
         head = _REQUEST.pack(_QUIET, 0, ms, len(serial), 0)
-        grant = _Grant(ms, head + self._front_end.last_row + serial)
-        self._send(grant)
-        return _join(self._take_answers([grant]))
+        self._grant(ms, head + self._front_end.last_row + serial)
+
+    def finish(self) -> BoardOutput:
+        """Wait until the box has lived through what was begun."""
+        grants, self._grants = self._grants, []
+        return _join(self._take_answers(grants))
+
+    def step(self, block: Samples, serial_in: bytes = b"") -> BoardOutput:
+        """`begin_step` and `finish` in one."""
+        self.begin_step(block, serial_in)
+        return self.finish()
+
+    def skip(self, ms: int, serial_in: bytes = b"") -> BoardOutput:
+        """`begin_skip` and `finish` in one."""
+        self.begin_skip(ms, serial_in)
+        return self.finish()
 
     def kill(self) -> None:
         """Pull the plug: the process ends between two instructions; the flash file keeps what was written."""
@@ -214,6 +227,10 @@ class Board:
         self.exit_status = self._process.wait()
         self._process = None
         self._socket.close()
+
+    def _grant(self, duration_ms: int, request: bytes) -> None:
+        self._grants.append(_Grant(duration_ms, request))
+        self._send(self._grants[-1])
 
     def _send(self, grant: _Grant) -> None:
         """Grants may be sent ahead of their answers: the board takes one after the other.

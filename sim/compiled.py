@@ -52,7 +52,7 @@ def _compile_all(root: Path, sources: list[Path]) -> dict[str, bytes]:
         name = str(path.relative_to(root))
         if name in SCRIPTS:
             return path.name, path.read_bytes()
-        command = [compiler, "-O2", f"-march={ARCHITECTURE}", "-s", name, "-o", "-", str(path)]
+        command = [compiler, "-O2", f"-march={ARCHITECTURE}", "-s", path.stem, "-o", "-", str(path)]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode:
             raise SimulatorError(f"{name} does not compile for the board: {done.stderr.decode().strip()}")

@@ -28,14 +28,18 @@ class TapedBoard:
         """All that stood on the line so far."""
         return np.concatenate([np.zeros(0, dtype=np.int16), *self._tape])
 
-    def step(self, block: LineBlock, serial_in: bytes) -> BoardOutput:
-        """See `Board.step`."""
+    def begin_step(self, block: LineBlock, serial_in: bytes) -> None:
+        """See `Board.begin_step`."""
         self._tape.append(block.audio)
-        return self._board.step(block, serial_in)
+        self._board.begin_step(block, serial_in)
 
-    def skip(self, ms: int, serial_in: bytes) -> BoardOutput:
-        """See `Board.skip`; skipped time is not on the tape."""
-        return self._board.skip(ms, serial_in)
+    def begin_skip(self, ms: int, serial_in: bytes) -> None:
+        """See `Board.begin_skip`; skipped time is not on the tape."""
+        self._board.begin_skip(ms, serial_in)
+
+    def finish(self) -> BoardOutput:
+        """See `Board.finish`."""
+        return self._board.finish()
 
 
 def run_live_line(

@@ -34,4 +34,5 @@ def run_paced(seat: Seat, must_stop: Callable[[], bool], on_block: BlockHook | N
             end_ns += late_ns
         if on_block is not None:
             on_block(played, end_ns)
-        seat.port.write(seat.step(BLOCK_SAMPLES, seat.port.read()))
+        seat.begin_step(BLOCK_SAMPLES, seat.port.read())
+        seat.port.write(seat.finish())

@@ -24,8 +24,9 @@ class BoardOutput(Protocol):
 class BoardLike(Protocol):
     """The board as a seat needs it; `sim.board.Board` is one."""
 
-    def step(self, block: LineBlock, serial_in: bytes) -> BoardOutput: ...
-    def skip(self, ms: int, serial_in: bytes) -> BoardOutput: ...
+    def begin_step(self, block: LineBlock, serial_in: bytes) -> None: ...
+    def begin_skip(self, ms: int, serial_in: bytes) -> None: ...
+    def finish(self) -> BoardOutput: ...
 
 
 class Seat:
@@ -41,16 +42,18 @@ class Seat:
         self.port = port
         self._cable = cable
 
-    def step(self, samples: int, serial_in: bytes) -> bytes:
-        """Let `samples` samples pass, a multiple of 256; the bytes the board wants to send."""
-        return self._take(self.board.step(self.line.step(samples), serial_in))
+    def begin_step(self, samples: int, serial_in: bytes) -> None:
+        """Let `samples` samples pass, a multiple of 256; the board lives through them until `finish`."""
+        self.board.begin_step(self.line.step(samples), serial_in)
 
-    def skip(self, ms: int, serial_in: bytes) -> bytes:
-        """Let quiet time pass without samples, at most `line.quiet_ms()`; what the board wants to send."""
+    def begin_skip(self, ms: int, serial_in: bytes) -> None:
+        """Let quiet time pass without samples, at most `line.quiet_ms()`."""
         self.line.skip(ms)
-        return self._take(self.board.skip(ms, serial_in))
+        self.board.begin_skip(ms, serial_in)
 
-    def _take(self, output: BoardOutput) -> bytes:
+    def finish(self) -> bytes:
+        """The bytes the board wants to send."""
+        output = self.board.finish()
         self.line.put(output.audio_out, output.seized)
         return self._cable(output.serial_out)
 

@@ -1,8 +1,9 @@
 """Stepped time: seats and agents take turns, and neither ever waits for a clock.
 
-One step: the boards hear the line and write to their ports; the time service tells the agents how many bytes
-lie there; they handle them, answer, and what they wrote goes into the boards' next step. Overlapped, boards
-live through a step while the agents still work on the one before, and hear the agents one step later.
+One step: the boards hear their lines, all at once, and write to their ports; the time service tells the
+agents how many bytes lie there; they handle them, answer, and what they wrote goes into the boards' next step.
+Overlapped, boards live through a step while the agents still work on the one before, and hear the agents one
+step later.
 """
 
 from collections.abc import Callable, Sequence
@@ -63,14 +64,18 @@ class _Cable:
         """How long this line may be granted without samples."""
         return self.seat.line.quiet_ms() if self.quiet_for_ms >= SETTLED_MS else 0
 
-    def advance(self, step_ms: int, *, skips: bool) -> None:
-        """Let the line and its board live for `step_ms`; what the board says waits for `deliver`."""
+    def begin(self, step_ms: int, *, skips: bool) -> None:
+        """Let the line live for `step_ms`, and its board until `finish`."""
         self.quiet_for_ms = self.quiet_for_ms + step_ms if self.seat.line.quiet_ms() else 0
         data, self.to_board = self.to_board, b""
         if skips:
-            self.to_agent += self.seat.skip(step_ms, data)
+            self.seat.begin_skip(step_ms, data)
         else:
-            self.to_agent += self.seat.step(samples_in(step_ms), data)
+            self.seat.begin_step(samples_in(step_ms), data)
+
+    def finish(self) -> None:
+        """What the board has said waits for `deliver`."""
+        self.to_agent += self.seat.finish()
 
 
 class NotSettled(SimulatorError):
@@ -159,9 +164,11 @@ class SteppedRun:
         step_ms = quiet_ms if all_skip else min(MAX_STEP_MS, -(-left_ms // BLOCK_MS) * BLOCK_MS)
         for cable, own_ms in zip(self._cables, skippable_ms, strict=True):
             skips = own_ms >= step_ms
-            cable.advance(step_ms, skips=skips)
+            cable.begin(step_ms, skips=skips)
             self.line_ms += step_ms
             self.sampled_ms += 0 if skips else step_ms
+        for cable in self._cables:
+            cable.finish()
         self.finish()
         for cable in self._cables:
             cable.deliver()

@@ -87,7 +87,7 @@ def _compile(path: Path, tree: Path) -> str:
         return ""
     target = (tree / name).with_suffix(".mpy")
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = [_compiler(), "-O2", f"-march={ARCHITECTURE}", "-s", str(name), "-o", str(target), str(path)]
+    command = [_compiler(), "-O2", f"-march={ARCHITECTURE}", "-s", path.stem, "-o", str(target), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if path.name in HOST_ONLY:
         target.unlink(missing_ok=True)

@@ -42,15 +42,17 @@ class WiredBoard:
         self.damage: Damage | None = None
         self._rng = rng
 
-    def step(self, block: LineBlock, serial_in: bytes) -> BoardOutput:
-        """See `Board.step`."""
-        return self._carry(self.board.step(block, self._damaged(serial_in)))
+    def begin_step(self, block: LineBlock, serial_in: bytes) -> None:
+        """See `Board.begin_step`."""
+        self.board.begin_step(block, self._damaged(serial_in))
 
-    def skip(self, ms: int, serial_in: bytes) -> BoardOutput:
-        """See `Board.skip`."""
-        return self._carry(self.board.skip(ms, self._damaged(serial_in)))
+    def begin_skip(self, ms: int, serial_in: bytes) -> None:
+        """See `Board.begin_skip`."""
+        self.board.begin_skip(ms, self._damaged(serial_in))
 
-    def _carry(self, output: BoardOutput) -> BoardOutput:
+    def finish(self) -> BoardOutput:
+        """See `Board.finish`."""
+        output = self.board.finish()
         if self.damage is None:
             return output
         return BoardOutput(self._damaged(output.serial_out), output.audio_out, output.seized)
