@@ -32,6 +32,8 @@ _LIFT_SETTLED_MS = const(15)
 _LIFT_RINGING_MS = const(60)
 """Longer than the window of the mean, which the end of a burst or a cut disturbs."""
 _LEVEL_MS = const(160)
+_MADE_MS = const(10)
+"""Longer than the pair takes from -48 V to 48 V when an exchange ends its reversal after the set hung up."""
 _HANG_UP_MS = const(600)
 _CUT_IDLE_MS = const(300)
 _CUT_BUSY_MS = const(1500)
@@ -206,6 +208,8 @@ class LoopSensor:
         seen = self._seen
         if seen == CLOSED:
             if self._broken:
+                if since_ms(at, self._seen_at) < _MADE_MS:
+                    return facts.NOTHING
                 self._broken = False
                 self.at = self._broken_at
                 if self.pulses.closed(self._broken_at, self._seen_at) == FLASHED:

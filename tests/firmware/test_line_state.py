@@ -183,3 +183,17 @@ def test_samples_never_heard_are_a_gap_in_a_recording_of_true_length(bench: Benc
     assert abs(gap["first_sample"] - 1024 * 8) <= 8 * 2 * READING_MS
     assert abs(desk.only("recording_stopped").fields["samples"] - 8 * 2528) <= 8 * 2 * READING_MS
     assert bench.now_ms % BLOCK_MS == 0
+
+
+def test_a_feed_turned_back_after_the_set_hung_up_ends_nothing_twice(bench: Bench) -> None:
+    """From -48 V to 48 V the pair passes through the volts of a closed loop for one reading."""
+    settle(bench)
+    lift(bench, 1024)
+    lift(bench, 2048, -LIFTED_MV)
+    turning = np.concatenate([np.full(500, -IDLE_MV), np.full(5, -LIFTED_MV), np.full(1031, IDLE_MV)])
+    bench.hold(turning.astype(np.int32), len(turning))
+    desk = bench.desk
+    off_hook, on_hook = desk.only("off_hook"), desk.only("on_hook")
+    assert abs(on_hook.uptime_ms - off_hook.uptime_ms - 3072) <= 2 * READING_MS
+    assert [e.fields["state"] for e in desk.events if e.type == "line_changed"][:1] == ["reversed"]
+    assert "flash" not in [e.fields.get("state") for e in desk.events]
