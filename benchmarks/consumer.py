@@ -29,7 +29,7 @@ from protocol.event_json import EventRecord, encode_event
 from protocol.topics import build_filter, build_topic
 from sim.demo.children import Children
 from sim.demo.stack import HOST, Stack, StackSettings
-from tests.cloud_broker.postgres import Cluster
+from sim.postgres import Cluster
 
 LIMIT = 0.15
 BATCH = 1000

@@ -199,7 +199,8 @@ def _build_claim(settings: AgentSettings, identity: Identity) -> Callable[[], Cr
 
 def join_cloud(agent: Agent, credentials: Credentials) -> None:
     """Credentials are there: connect to the broker, and let recordings go."""
-    broker = PahoBroker(credentials, agent.inputs.put, lambda: agent.clock.now().unix_ms)
+    retry_s = agent.settings.broker_retry_s
+    broker = PahoBroker(credentials, agent.inputs.put, lambda: agent.clock.now().unix_ms, retry_s)
     agent.broker = broker
     agent.core.parts.bridge.join(broker, credentials.desk)
     agent.core.parts.flow.access = CloudAccess(

@@ -21,7 +21,7 @@ from protocol.topics import build_topic
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 5.0
 FIRST_WAIT_S = 1.0
-MAX_WAIT_S = 60.0
+WAIT_S = 60.0
 MAX_INFLIGHT = 1000
 """QoS 1 messages under way; the publisher's window is below it."""
 
@@ -34,14 +34,20 @@ _REMEDIES = {
 
 
 class PahoBroker:
-    """One connection, kept up by paho's own thread. Inputs go to `put`; nothing here blocks the caller."""
+    """One connection, kept up by paho's own thread. Inputs go to `put`; nothing here blocks the caller.
+
+    Args:
+        retry_s: the longest wait between two attempts, in wall time.
+    """
 
     def __init__(
         self,
         credentials: Credentials,
         put: Callable[[BrokerUp | BrokerDown | MessageArrived], None],
         unix_ms: Callable[[], int],
+        retry_s: float = WAIT_S,
     ) -> None:
+        self._retry_s = retry_s
         self._credentials = credentials
         self._put = put
         self._unix_ms = unix_ms
@@ -96,7 +102,7 @@ class PahoBroker:
 
     def _set_wait(self, client: paho.Client) -> None:
         """The next wait: between half and the whole of a bound that doubles."""
-        bound_s = min(FIRST_WAIT_S * 2 ** min(self._failures - 1, 10), MAX_WAIT_S)
+        bound_s = min(FIRST_WAIT_S * 2 ** min(self._failures - 1, 10), self._retry_s)
         self._wait_s = bound_s * random.uniform(0.5, 1) if self._failures else 0.0
         client.reconnect_delay_set(self._wait_s, self._wait_s)  # type: ignore[arg-type]  # to a float
 

@@ -20,7 +20,7 @@ MAX_INPUTS = 10_000
 """Inputs in the queue; whoever puts more waits."""
 MIN_WAIT_MS = 5
 """The shortest sleep: what is overdue and cannot be done yet must not keep a core busy."""
-STALL_S = 5.0
+STALL_S = 0.5
 """Wall time without progress after which a stepped wait says that it needs stepped time to pass."""
 
 log = structlog.get_logger()

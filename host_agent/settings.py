@@ -36,6 +36,8 @@ class AgentSettings(BaseSettings):
     """First wait for `committed` before an event is published again; doubles to 300 s."""
     publish_window: int = Field(500, ge=1, le=10_000)
     """Events published and not yet committed, at most."""
+    broker_retry_s: float = Field(60.0, ge=0.1, le=600)
+    """The longest wait between two attempts to reach the broker; the first is a second."""
     backlog_alarm_s: int = Field(600, ge=1, le=86_400)
     """Age of the oldest uncommitted event that raises the alarm."""
     event_retention_days: int = Field(30, ge=1, le=3650)

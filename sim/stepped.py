@@ -9,7 +9,7 @@ step later.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sim.clock import MAX_QUIET_MS, MAX_STEP_MS, TimeService
+from sim.clock import MAX_QUIET_MS, MAX_STEP_MS, Goal, TimeService
 from sim.errors import SimulatorError
 from sim.seat import Seat, samples_in
 
@@ -135,7 +135,7 @@ class SteppedRun:
             shut = [cable.seat.port.path for cable in self._cables if not cable.is_open]
             raise SimulatorError(f"the agent did not open {', '.join(shut)}; its log says why")
 
-    def settle(self, goal: str) -> None:
+    def settle(self, goal: Goal) -> None:
         """Return once everything is "committed" or "uploaded"; lets time pass only for an agent's back-off.
 
         Raises:
@@ -143,15 +143,22 @@ class SteppedRun:
         """
         self._since_commit_ms = 0
         waited_ms = 0
-        self.finish()
-        while pause_ms := self._service.ask("committed" if goal == "committed" else "uploaded"):
+        while pause_ms := self.ask(goal):
             if waited_ms > GIVE_UP_MS:
                 raise NotSettled(f"not all is {goal} after {waited_ms // 1000} s of line time")
             left_ms = pause_ms = min(pause_ms, ASK_AGAIN_MS)
             while left_ms > 0:
                 left_ms -= self.step(left_ms)
-            self.finish()
             waited_ms += pause_ms
+
+    def ask(self, goal: Goal) -> int:
+        """Let time stand still until everything is "committed" or "uploaded", or an agent needs time for it.
+
+        Returns:
+            0 when reached; else milliseconds to let pass before asking again.
+        """
+        self.finish()
+        return self._service.ask(goal)
 
     def step(self, left_ms: int) -> int:
         """One step of at most about `left_ms`, with no regard to what is committed; how long it was.

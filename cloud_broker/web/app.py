@@ -13,6 +13,7 @@ from cloud_broker.web.api import build_api
 from cloud_broker.web.api.router import refuse
 from cloud_broker.web.identity import CookieSessions, IdentityMiddleware
 from cloud_broker.web.incoming import BodyBounds
+from cloud_broker.web.outage import DatabaseOutage
 from cloud_broker.web.pages import Console
 from cloud_broker.web.pages.router import install_pages
 
@@ -40,6 +41,7 @@ def build_app(cloud: Cloud, *, pages: bool = True) -> FastAPI:
     app.add_exception_handler(DataError, refuse_value)
     app.add_middleware(IdentityMiddleware, people=cloud.people)
     app.add_middleware(BodyBounds)
+    app.add_middleware(DatabaseOutage)
     return app
 
 

@@ -92,7 +92,7 @@ def _read_recording(client: CloudClient, call: Row) -> tuple[float | None, float
 def _decode_seconds(client: CloudClient, call: str) -> float | None:
     """None where no stored file can be played; 0 for one that is damaged."""
     try:
-        measured = measure(client.recording(call))
+        measured = measure(client.recording(call), with_peak=False)
     except ApiRefused:
         return None
     return round(measured.seconds, 3) if measured.is_whole else 0.0

@@ -207,6 +207,22 @@ class DiskFull(Fault):
         resource.prlimit(self._child.process.pid, resource.RLIMIT_FSIZE, (file_bytes, resource.RLIM_INFINITY))
 
 
+class DatabaseRestarted(Fault):
+    """PostgreSQL stops at once; when it is back it recovers from its log."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site, "database")
+        site.hindered.add("database")
+        self._cluster = site.settings.cluster
+        assert self._cluster is not None
+        self._cluster.crash()
+
+    def end(self) -> None:
+        assert self._cluster is not None
+        self._cluster.start()
+        self.site.hindered.discard("database")
+
+
 def _may_lose_power(site: Site, box: Box) -> bool:
     """What a box has told is in the spool: the PC is there, and has been for a while."""
     is_heard = box.port.is_plugged and box.wire.damage is None and box.board.is_powered
@@ -216,6 +232,15 @@ def _may_lose_power(site: Site, box: Box) -> bool:
 
 def _may_fill_disk(site: Site) -> bool:
     return site.agent is not None and "disk" not in site.hindered
+
+
+def _may_kill_cloud(site: Site) -> bool:
+    return site.cloud is not None and "database" not in site.hindered
+
+
+def _may_stop_database(site: Site) -> bool:
+    """The cloud runs: one that starts without its database says so and ends."""
+    return site.settings.cluster is not None and site.cloud is not None and "database" not in site.hindered
 
 
 def _is_plugged(_: Site, box: Box) -> bool:
@@ -256,7 +281,7 @@ class FaultKind:
 
 FAULTS: tuple[FaultKind, ...] = (
     FaultKind("kill_agent", (1, 300), 3, AgentKilled, lambda site: site.agent is not None),
-    FaultKind("kill_cloud", (1, 600), 2, CloudKilled, lambda site: site.cloud is not None),
+    FaultKind("kill_cloud", (1, 600), 2, CloudKilled, _may_kill_cloud),
     FaultKind("kill_broker", (1, 600), 2, BrokerKilled, lambda site: site.broker is not None),
     FaultKind("kill_firmware", (0.1, 2), 4, PowerCut, lambda site: any_box(site, _may_lose_power)),
     FaultKind("unplug", (0.5, 120), 4, Unplugged, lambda site: any_box(site, _is_plugged)),
@@ -264,4 +289,5 @@ FAULTS: tuple[FaultKind, ...] = (
     FaultKind("cut_network", (5, 12 * 3600), 2, NetworkCut, lambda site: "network" not in site.hindered),
     FaultKind("clock_jump", (5, 600), 2, ClockJump, lambda site: not site.service.agent_clock_ms),
     FaultKind("disk_full", (2, 60), 1, DiskFull, _may_fill_disk),
+    FaultKind("restart_database", (1, 60), 1, DatabaseRestarted, _may_stop_database),
 )

@@ -11,10 +11,13 @@ from sim.chaos.evidence import CLOUD, FAULTS, TRUTH, write_cloud, write_truth
 from sim.chaos.faults import FAULTS as KINDS
 from sim.chaos.faults import FaultKind
 from sim.chaos.sabotage import ChaosSabotage, build_cables, double_a_call
-from sim.chaos.site import Site, SiteSettings
+from sim.chaos.site import DATABASE, Site, SiteSettings
 from sim.demo.api import CloudClient
+from sim.postgres import Cluster, is_installed
 
 STEP_MS = 2_000
+DUMP = "cloud.sql"
+"""The cloud's database where that is PostgreSQL; else it is cloud/cloud.sqlite3."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,25 @@ def run_chaos(
     seed: int,
     sabotage: ChaosSabotage | None = None,
     kinds: Sequence[FaultKind] = KINDS,
+    *,
+    on_sqlite: bool = False,
 ) -> ChaosReport:
     """Play `calls` calls on `boxes` lines under faults; leaves the evidence in `folder`.
 
     Args:
         kinds: what may happen; each happens at least once.
+        on_sqlite: the cloud keeps its data in SQLite even where PostgreSQL is installed.
     Raises:
         SimulatorError: a part did not come back, or something is never committed.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    settings = SiteSettings(folder, calls, boxes, seed, build_cables(sabotage), {})
     with ExitStack() as resources:
+        cluster = None
+        if is_installed() and not on_sqlite:
+            cluster = resources.enter_context(Cluster())
+            cluster.create(DATABASE)
+        settings = SiteSettings(folder, calls, boxes, seed, build_cables(sabotage), cluster)
         site = Site(settings, resources)
         director = Director(site, folder / FAULTS, kinds)
         began_s = time.monotonic()
@@ -60,11 +70,13 @@ def run_chaos(
         wall_s = time.monotonic() - began_s
         write_truth(site, folder / TRUTH)
         if sabotage is ChaosSabotage.DOUBLE_CALL:
-            double_a_call(site.database_url)
+            double_a_call(settings.database_url)
         login = site.stack.login("agent")
         client = CloudClient(site.stack.url, login.username, login.password)
         resources.callback(client.close)
         write_cloud(client, site.desk, folder / CLOUD)
+        if cluster is not None:
+            cluster.dump(DATABASE, folder / DUMP)
         return ChaosReport(
             site.calls_begun,
             director.told,

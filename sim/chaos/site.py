@@ -14,18 +14,25 @@ from sim.chaos.outages import Outages
 from sim.chaos.port import PluggablePort
 from sim.chaos.traffic import Traffic, plan_calls, shared
 from sim.chaos.wire import WiredBoard
-from sim.clock import TimeService
+from sim.clock import Goal, TimeService
 from sim.demo.children import Child, Children
 from sim.demo.stack import HOST, Stack, StackSettings, find_free_port
 from sim.errors import SimulatorError
+from sim.postgres import Cluster
 from sim.scenario import Scenario, ScenarioRun
 from sim.seat import Seat, SerialFilter
-from sim.stepped import COMMIT_EVERY_MS, NotSettled, SteppedRun
+from sim.stepped import NotSettled, SteppedRun
 
+DATABASE = "cloud"
 START_MS = 1_780_000_000_000
 """28 May 2026: the same for each run, so that a seed says all."""
+COMMIT_EVERY_MS = 8_000
+"""Events of so long are under way when something is killed; what may make a person look is under 30 s old."""
 JOIN_S = 60.0
+BROKER_RETRY_S = 0.5
+"""MQTT lives in wall time: in a minute of it, hours of the lines' would pass."""
 WARM_UP_MS = 5_000
+_GOALS: tuple[Goal, ...] = ("committed", "uploaded", "committed")
 CALM_MS = 30_000
 """Lived after the last call, so that every box has told everything."""
 
@@ -37,6 +44,7 @@ class SiteSettings:
     Attributes:
         folder: everything is left here.
         cables: what the bytes of a box pass through, by its number; a sabotage breaks one.
+        cluster: where the cloud's database is; None: SQLite in `folder`.
     """
 
     folder: Path
@@ -44,7 +52,14 @@ class SiteSettings:
     boxes: int
     seed: int
     cables: dict[int, SerialFilter]
-    cloud_env: dict[str, str]
+    cluster: Cluster | None = None
+
+    @property
+    def database_url(self) -> str:
+        """For SQLAlchemy and the cloud's settings."""
+        if self.cluster is not None:
+            return self.cluster.url(DATABASE)
+        return f"sqlite:///{self.folder / 'cloud' / 'cloud.sqlite3'}"
 
 
 class Box:
@@ -100,8 +115,14 @@ class Site:
             web_port=web_port,
             mqtt_port=mqtt_port,
             clock=self.service.address,
-            cloud_env={"CLOUDSEAT_CLOUD_AGENT_MQTT_PORT": str(mqtt_gate.port)} | settings.cloud_env,
-            agent_env={"CLOUDSEAT_AGENT_CLOUD_URL": f"http://{HOST}:{web_gate.port}"},
+            cloud_env={
+                "CLOUDSEAT_CLOUD_AGENT_MQTT_PORT": str(mqtt_gate.port),
+                "CLOUDSEAT_CLOUD_DATABASE_URL": settings.database_url,
+            },
+            agent_env={
+                "CLOUDSEAT_AGENT_CLOUD_URL": f"http://{HOST}:{web_gate.port}",
+                "CLOUDSEAT_AGENT_BROKER_RETRY_S": str(BROKER_RETRY_S),
+            },
         )
         self.stack = Stack(stack, self.children)
         self.hindered: set[str] = set()
@@ -109,7 +130,7 @@ class Site:
         for number in range(settings.boxes):
             self.boxes.append(Box(number, settings, self.rng))
             resources.callback(self.boxes[-1].close)
-        self.run = SteppedRun(self.service, [box.seat for box in self.boxes])
+        self.run = SteppedRun(self.service, [box.seat for box in self.boxes], overlaps=True)
         self.agent_since_ms = 0
         self._since_commit_ms = 0
         self.agent: Child | None = None
@@ -125,12 +146,6 @@ class Site:
     @property
     def desk(self) -> str:
         return self.stack.desks[0].id
-
-    @property
-    def database_url(self) -> str:
-        """Of the cloud's database, for SQLAlchemy."""
-        given = self.settings.cloud_env.get("CLOUDSEAT_CLOUD_DATABASE_URL")
-        return given or f"sqlite:///{self.settings.folder / 'cloud' / 'cloud.sqlite3'}"
 
     @property
     def is_whole(self) -> bool:
@@ -158,11 +173,11 @@ class Site:
         return self.now_ms - box.scene.line.agenda.now_ms + line_ms
 
     def live(self, limit_ms: int) -> None:
-        """Let one step of at most about `limit_ms` pass; commit now and then where that is possible."""
+        """Let one step of at most about `limit_ms` pass; now and then what can be committed is."""
         self._since_commit_ms += self.run.step(limit_ms)
         if self.is_whole and self._since_commit_ms >= COMMIT_EVERY_MS:
             self._since_commit_ms = 0
-            self.run.settle("committed")
+            self.run.ask("committed")
 
     def live_for(self, ms: int) -> None:
         """Let `ms` pass."""
@@ -196,7 +211,7 @@ class Site:
         """Everything is whole again: wait until all of it is in the cloud; what is missing if it never is."""
         self.live_for(CALM_MS)
         try:
-            for goal in ("committed", "uploaded", "committed"):
+            for goal in _GOALS:
                 self.run.settle(goal)
         except NotSettled as missing:
             return str(missing)

@@ -13,8 +13,8 @@ from cloud_broker.adapters.sql.migrate import migrate
 from cloud_broker.adapters.sql.tables import metadata
 from cloud_broker.bootstrap import Cloud, assemble
 from cloud_broker.settings import Settings
+from sim.postgres import Cluster
 from tests.cloud_broker import world
-from tests.cloud_broker.postgres import Cluster
 
 
 class FakeClock:

@@ -14,8 +14,8 @@ from sim.demo.children import Children
 from sim.demo.paced_line import PacedLine
 from sim.demo.stack import READY_S, Login, Stack, StackSettings
 from sim.pace import BlockHook
+from sim.postgres import Cluster
 from sim.scenario import Scenario
-from tests.cloud_broker.postgres import Cluster
 
 BOX = "5117b0c0ffee"
 
