@@ -1,9 +1,9 @@
 """Stepped time: seats and agents take turns, and neither ever waits for a clock.
 
 One step: the boards hear their lines, all at once, and write to their ports; the time service tells the
-agents how many bytes lie there; they handle them, answer, and what they wrote goes into the boards' next step.
-Overlapped, boards live through a step while the agents still work on the one before, and hear the agents one
-step later.
+agents how many bytes lie there; they handle them, answer, and what they wrote goes into the boards' next
+step. Overlapped, boards live through a step while the agents still work on the one before, and hear the
+agents one step later.
 """
 
 from collections.abc import Callable, Sequence

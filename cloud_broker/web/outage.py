@@ -14,8 +14,8 @@ _PAGE = f"""<!doctype html><html lang="zh-CN"><meta charset="utf-8">
 <style>body{{font:18px/1.6 "PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif;max-width:34em;
 margin:20vh auto 0;padding:0 1em;color-scheme:light dark}}small{{opacity:.7}}</style>
 <h1>数据库暂时连不上</h1><p>来电和录音都保存在坐席电脑上，恢复后自动补传。本页每 {RETRY_S} 秒自动重试。</p>
-<p lang="en"><small>The database cannot be reached. Calls and recordings are kept on the desk's PC and follow by
-themselves; this page tries again every {RETRY_S} seconds.</small></p></html>"""
+<p lang="en"><small>The database cannot be reached. Calls and recordings are kept on the desk's PC and follow
+by themselves; this page tries again every {RETRY_S} seconds.</small></p></html>"""
 
 
 class DatabaseOutage:
