@@ -177,6 +177,7 @@ class Exchange:
         self._stay.end()
         self.line.near_tap = None
         self.state, action = step
+        self.line.is_engaged = self.state is not State.IDLE
         action(self)
 
     def _tell(self, happening: str) -> None:

@@ -85,7 +85,11 @@ class Source:
 
 
 class Line:
-    """The pair. Sets and the exchange act on it; `step` gives what the box sees."""
+    """The pair. Sets and the exchange act on it; `step` gives what the box sees.
+
+    Attributes:
+        is_engaged: the exchange handles a call on it, also where nothing stands on it just now.
+    """
 
     def __init__(self, settings: LineSettings | None = None) -> None:
         self.settings = settings or LineSettings()
@@ -94,6 +98,7 @@ class Line:
         self.near_tap: Callable[[Pcm], None] | None = None
         self._near_frame = np.zeros(TAP_MS * SAMPLES_PER_MS, dtype=np.int32)
         self.is_cut = False
+        self.is_engaged = False
         self._sets_off_hook: set[str] = set()
         self._sources: list[Source] = []
         self._reversed = self.settings.reversed_feed

@@ -15,8 +15,9 @@ from sim.seat import Seat, samples_in
 
 COMMIT_EVERY_MS = 1000
 """Events stay uncommitted for at most this long (DESIGN 8)."""
-SETTLED_MS = 7000
-"""Quiet for so long, a line is idle: longer than a pause in ringing and than what the box waits for in it."""
+SETTLED_MS = {True: 7000, False: 1500}
+"""Quiet for so long, a line may skip time: while a call is on it longer than a pause in ringing and than what
+the box waits for in it; else longer than a box takes to see that the handset is down."""
 MIN_QUIET_MS = 256
 """Quiet spans below this are played."""
 BLOCK_MS = 32
@@ -62,7 +63,8 @@ class _Cable:
 
     def skippable_ms(self) -> int:
         """How long this line may be granted without samples."""
-        return self.seat.line.quiet_ms() if self.quiet_for_ms >= SETTLED_MS else 0
+        line = self.seat.line
+        return line.quiet_ms() if self.quiet_for_ms >= SETTLED_MS[line.is_engaged] else 0
 
     def begin(self, step_ms: int, *, skips: bool) -> None:
         """Let the line live for `step_ms`, and its board until `finish`."""
