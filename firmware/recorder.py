@@ -193,7 +193,8 @@ class Recorder:
     def rewind(self, window: int) -> None:
         """A session was lost with at most `window` payloads under way: hand those samples out again."""
         for recording in self._open:
-            recording.sent = max(0, recording.sent - window * MAX_AUDIO_BYTES)
+            oldest = recording.gap_first + recording.gap_count if recording.gap_count else 0
+            recording.sent = max(oldest, recording.sent - window * MAX_AUDIO_BYTES)
 
     # -- inside
 

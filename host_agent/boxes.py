@@ -17,7 +17,8 @@ from host_agent.errors import AgentError
 from host_agent.ports import Instant, SerialPort
 
 FIRST_WAIT_MS = 1_000
-MAX_WAIT_MS = 30_000
+MAX_WAIT_MS = 2_000
+"""A box that is plugged in again during a call must be found while its 8 s of audio last."""
 DETACH_MS = 10_000
 
 log = structlog.get_logger()

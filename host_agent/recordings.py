@@ -24,7 +24,7 @@ from protocol.ids import build_call_id
 
 SETTLE_MS = 15_000
 """After the stop, how long audio still under way is waited for."""
-RETRY_MS = 1_000
+RETRY_MS = 200
 """After a write that found no room, how long samples become gaps before the disk is tried again."""
 ABSENT_MS = 1_800_000
 """After the last audio of a recording that was never stopped, how long its box is waited for."""

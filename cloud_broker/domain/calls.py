@@ -347,9 +347,12 @@ def _project_recording(box_events: list[Event], agent_events: list[Event], *, en
     stopped = [e for e in box_events if e.type == "recording_stopped"]
     stored = [e for e in agent_events if e.type == "recording_stored"]
     lost = [e for e in agent_events if e.type == "recording_lost"]
-    declared = {(e.fields["first_sample"], e.fields["samples"]) for e in box_events if e.type == "audio_gap"}
-    for event in stored:
-        declared.update((first, count) for first, count in event.fields.get("gaps") or ())
+    if stored:  # what is missing in the file: the box may have declared what came after all
+        declared = {(first, count) for first, count in stored[-1].fields.get("gaps") or ()}
+    else:
+        declared = {
+            (e.fields["first_sample"], e.fields["samples"]) for e in box_events if e.type == "audio_gap"
+        }
     gaps = tuple(sorted(declared))
     samples = max((e.fields["samples"] for e in stopped + stored), default=0)
     if stored:

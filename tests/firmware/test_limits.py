@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from protocol.link import LinkEnd
 from tests.firmware.bench import IDLE_MV, LIFTED_MV, Bench
 from tests.firmware.test_line_state import lift, settle
 
@@ -132,6 +133,24 @@ def test_a_longer_absence_is_one_gap_of_true_length(bench: Bench) -> None:
     assert missing == set(range(gap["first_sample"], gap["first_sample"] + gap["samples"])) - heard
     assert abs(gap["samples"] - 8 * (20_000 - 8192)) < 8 * 3000
     assert max(heard) == samples - 1
+
+
+def test_a_gap_is_counted_once_though_the_desk_comes_back_twice(bench: Bench) -> None:
+    settle(bench)
+    bench.is_plugged = False
+    lift(bench, 4096)
+    bench.hold(IDLE_MV, 12_288)
+    lift(bench, 2048)
+    bench.is_plugged = True
+    for _ in range(2):
+        bench.desk.link = LinkEnd(False, bench.desk.link.hello, lambda: 1)
+        lift(bench, 640)
+    bench.hold(IDLE_MV, 4096)
+    gaps = [event.fields for event in bench.desk.events if event.type == "audio_gap"]
+    stopped = [event.fields for event in bench.desk.events if event.type == "recording_stopped"]
+    assert [(gap["call"], gap["first_sample"], gap["samples"]) for gap in gaps] == [
+        (stopped[0]["call"], 0, stopped[0]["samples"])
+    ]
 
 
 def test_noise_on_the_port_does_no_harm(bench: Bench) -> None:
