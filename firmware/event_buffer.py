@@ -6,7 +6,10 @@ Entries lie packed in order of seq: seq u32, length of the message u16 (big-endi
 
 import struct
 
-from micropython import const
+try:
+    from micropython import const
+except ImportError:
+    from firmware.dsp.portable import const
 
 _HEAD = ">IH"
 _HEAD_SIZE = const(6)
