@@ -33,6 +33,28 @@ def write_events(folder: Path, flash: Path, count: int, per_flush: int, cut: tup
     return int(lines[-1].split()[1]) if lines else 0
 
 
+def count_erasures(folder: Path, count: int) -> list[int]:
+    """How often each block of the chip is erased while `count` events are flushed one by one."""
+    notes, flash = folder / "notes", folder / "flash.bin"
+    program = (HERE / "wear_probe.py").read_text()
+    for word, value in (
+        ("NOTES", str(notes)),
+        ("CHIP", str(flash)),
+        ("COUNT", str(count)),
+        ("PER_FLUSH", "1"),
+    ):
+        program = program.replace(word, value)
+    main = folder / "main.py"
+    main.write_text(program)
+    board = Board(BoardSettings(SOURCE, flash, main=main, hang_s=120.0))
+    try:
+        while not board.restarts:
+            board.skip(32)
+    finally:
+        board.close()
+    return [int(erased) for erased in notes.read_text().split()]
+
+
 def drain(bench: Bench, count: int, limit_ms: int) -> None:
     """Let the desk take past events until it has `count` of them."""
     while len(bench.desk.past) < count and bench.now_ms < limit_ms:
@@ -117,3 +139,11 @@ def test_acknowledged_events_are_not_sent_again_after_a_power_cut(bench: Bench) 
     bench.board.restart()
     bench.hold(IDLE_MV, 2048)
     assert len(bench.desk.past) <= 4
+
+
+def test_wear_is_spread_over_the_whole_chip(tmp_path: Path) -> None:
+    """The hottest blocks hold littlefs's own records, which it moves to another pair now and then."""
+    erased = count_erasures(tmp_path, 3000)
+    assert sum(erased) < 1.5 * 3000
+    assert min(erased) > 0
+    assert max(erased) < 5 * sum(erased) / len(erased)
