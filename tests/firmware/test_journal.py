@@ -147,3 +147,36 @@ def test_wear_is_spread_over_the_whole_chip(tmp_path: Path) -> None:
     assert sum(erased) < 1.5 * 3000
     assert min(erased) > 0
     assert max(erased) < 5 * sum(erased) / len(erased)
+
+
+def test_an_event_without_memory_is_told_as_lost_and_the_call_goes_on(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    main = tmp_path / "main.py"
+    main.write_text(
+        "import gc\n"
+        "gc.threshold(8192)\n"
+        "audio_ring = bytearray(65536)\n"
+        "from firmware.line.ear import Ear\n"
+        "ear = Ear()\n"
+        "from firmware import journal\n"
+        "from firmware.app import App\n"
+        "from firmware.board.device import Device\n"
+        "encode = journal.encode_message\n"
+        "def failing(kind, *parts):\n"
+        "    if 'recording_started' in parts:\n"
+        "        raise MemoryError\n"
+        "    return encode(kind, *parts)\n"
+        "journal.encode_message = failing\n"
+        "App(Device(), audio_ring, ear).run()\n"
+    )
+    bench = make_bench(main=main)
+    settle(bench)
+    lift(bench, 2048)
+    bench.hold(IDLE_MV, 2048)
+    desk = bench.desk
+    assert desk.types() == ["boot", "off_hook", "events_lost", "on_hook", "recording_stopped"]
+    lost = desk.only("events_lost").fields
+    assert (lost["first"], lost["last"], lost["reason"]) == (3, 3, "ram_full")
+    call = desk.only("off_hook").seq
+    assert len(desk.recording(call)) == desk.only("recording_stopped").fields["samples"]

@@ -250,3 +250,14 @@ def test_sequence_numbers_wrap(channel: int) -> None:
     pair.heal()
     pair.run(1000)
     assert len(pair.host.received) == 100
+
+
+def test_an_end_that_gives_up_begins_a_new_session() -> None:
+    pair = open_pair()
+    assert pair.board.send(CONTROL)
+    pair.board.link.give_up(pair.now_ms)
+    pair.board.take()
+    assert not pair.board.link.is_open
+    pair.run(2 * HELLO_MS)
+    assert pair.is_open
+    assert (pair.board.session, pair.host.session) == (2, 2)
