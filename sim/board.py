@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sim.compiled import build_rom
 from sim.errors import SimulatorError
-from sim.front_end import FrontEnd
+from sim.front_end import BLOCK_MS, FRAMES_PER_MS, ROW_BYTES, FrontEnd
 
 ROOT = Path(__file__).resolve().parent.parent
 INTERPRETER = ROOT / "sim" / "interpreter.py"
@@ -133,14 +133,15 @@ class Board:
         A board without power answers nothing, and bytes for it are lost.
         """
         self._serial_in += serial_in
-        for first in range(0, len(block.audio), BLOCK):
-            audio = block.audio[first : first + BLOCK]
-            loop_mv = block.loop_mv[first // 8 : (first + len(audio)) // 8]
-            serial = self._take_serial(len(loop_mv))
-            pcm = self._front_end.codec_frames(audio)
-            rows = self._front_end.rows(loop_mv)
-            head = _REQUEST.pack(_SAMPLES, len(audio) * 2, len(loop_mv), len(serial), 0)
-            self._grant(len(loop_mv), head + rows + serial + pcm)
+        pcm, rows = self._front_end.codec_frames(block.audio), self._front_end.rows(block.loop_mv)
+        for first_ms in range(0, len(block.loop_mv), BLOCK_MS):
+            duration_ms = min(BLOCK_MS, len(block.loop_mv) - first_ms)
+            last_ms = first_ms + duration_ms
+            serial = self._take_serial(duration_ms)
+            head = _REQUEST.pack(_SAMPLES, FRAMES_PER_MS * duration_ms, duration_ms, len(serial), 0)
+            body = rows[ROW_BYTES * first_ms : ROW_BYTES * last_ms] + serial
+            body += pcm[2 * FRAMES_PER_MS * first_ms : 2 * FRAMES_PER_MS * last_ms]
+            self._grant(duration_ms, head + body)
 
     def begin_skip(self, ms: int, serial_in: bytes = b"") -> None:
         """Let quiet time pass without samples: the board sees the sample index jump, as after an overrun."""

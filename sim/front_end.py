@@ -17,6 +17,9 @@ RING_MV = 25_000
 CUT_MV = 3_000
 IN_USE_MV = 18_000
 _RING_PIN, _IN_USE_PIN, _BATTERY_PIN, _POLARITY_PIN = 1, 2, 4, 8
+BLOCK_MS = 32
+ROW_BYTES = 6
+FRAMES_PER_MS = 16
 _HALF_BAND_TAPS = 47
 
 
@@ -79,9 +82,12 @@ class FrontEnd:
         pins |= np.where(loop_mv > 0, _POLARITY_PIN, 0)
         return pins.astype(np.uint16)
 
-    def _direct_mv(self, loop_mv: NDArray[np.int32]) -> float:
+    def _direct_mv(self, loop_mv: NDArray[np.int32]) -> NDArray[np.float64]:
         """What the ring detector's blocking capacitor holds back: the mean, over some 100 ms."""
-        if len(loop_mv):
-            share = min(1.0, len(loop_mv) / 100)
-            self._slow_mv += share * (float(loop_mv.mean()) - self._slow_mv)
-        return self._slow_mv
+        direct_mv = np.empty(len(loop_mv))
+        for first in range(0, len(loop_mv), BLOCK_MS):
+            block = loop_mv[first : first + BLOCK_MS]
+            share = min(1.0, len(block) / 100)
+            self._slow_mv += share * (float(block.mean()) - self._slow_mv)
+            direct_mv[first : first + BLOCK_MS] = self._slow_mv
+        return direct_mv
