@@ -158,6 +158,17 @@ def test_the_flash_hook(bench: Bench, flash_ms: int) -> None:
     assert "on_hook" not in bench.desk.types()
 
 
+def test_a_reversal_that_ends_after_the_hang_up_is_no_flash(bench: Bench) -> None:
+    settle(bench)
+    lift(bench, 1600)
+    reversing = np.array([IDLE_MV, 12_000, -12_000, -IDLE_MV], dtype=np.int32)
+    bench.hold(np.repeat(reversing, (320, 5, 5, 950)), 1280)
+    told = ["off_hook", "recording_started", "on_hook", "recording_stopped", "line_changed"]
+    assert bench.desk.types()[1:] == told and bench.desk.only("line_changed").fields["state"] == "reversed"
+    on_hook = bench.desk.only("on_hook")
+    assert abs(on_hook.uptime_ms - (640 + 1600)) <= 2 * READING_MS
+
+
 def test_the_recording_counts_exactly_the_samples_between_the_hooks(bench: Bench) -> None:
     settle(bench)
     pair = np.repeat(np.array([IDLE_MV, LIFTED_MV, IDLE_MV], dtype=np.int32), (11, 3333, 1296))
