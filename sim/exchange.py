@@ -77,6 +77,7 @@ class ExchangeSettings:
     Attributes:
         tone_hz: of all its tones but the howler; 450 +-25 Hz in China.
         tone_level_db: of its tones over their usual level; +-3 dB are within the standard.
+        tone_pace: how long its tones and pauses last over their usual length; +-10 % are.
     """
 
     dial_tone_after_ms: int = 250
@@ -88,8 +89,10 @@ class ExchangeSettings:
     busy_for_ms: int = 60_000
     howl_for_ms: int = 60_000
     release_ms: int = 500
+    caller_id_after_ms: int = 600
     tone_hz: float = 450.0
     tone_level_db: float = 0.0
+    tone_pace: float = 1.0
     call_waiting: bool = False
 
 
@@ -189,9 +192,15 @@ class Exchange:
 
     def _send_tone(self, tone: Tone) -> None:
         settings = self.settings
-        sent = replace(tone, freq_hz=settings.tone_hz, level_dbm0=tone.level_dbm0 + settings.tone_level_db)
+        level_dbm0 = tone.level_dbm0 + settings.tone_level_db
+        cadence_ms = tone.cadence_ms if tone is DIAL else self._paced(tone)
+        sent = replace(tone, freq_hz=settings.tone_hz, level_dbm0=level_dbm0, cadence_ms=cadence_ms)
         self._stay.send(tone_period(sent), repeat=True)
         self._tell(f"tone {tone.name}")
+
+    def _paced(self, tone: Tone) -> tuple[tuple[float, float], ...]:
+        pace = self.settings.tone_pace
+        return tuple((on_ms * pace, off_ms * pace) for on_ms, off_ms in tone.cadence_ms)
 
     # Inbound.
 
@@ -204,7 +213,8 @@ class Exchange:
 
     def _ringer(self) -> Ringer:
         assert self._call is not None
-        return Ringer(self.line, self._stay, self._call, self.truths[-1], self._seed(), self._tell)
+        after_ms, truth = self.settings.caller_id_after_ms, self.truths[-1]
+        return Ringer(self.line, self._stay, self._call, truth, self._seed(), self._tell, after_ms)
 
     def _answer(self) -> None:
         self.truths[-1].off_hook_ms = self.line.agenda.now_ms
@@ -255,7 +265,7 @@ class Exchange:
 
     def _count_ringback(self, burst: int) -> None:
         self._tell(f"ringback {burst}")
-        period_ms = sum(RINGBACK.cadence_ms[0])
+        period_ms = sum(self._paced(RINGBACK)[0])
         self._stay.after(period_ms, lambda: self._count_ringback(burst + 1))
 
     def _connect(self) -> None:

@@ -11,7 +11,6 @@ from sim.line import Line
 from sim.signals.levels import Signal
 from sim.stay import Stay, Tell
 
-CALLER_ID_AFTER_BURST_MS = 600
 LONG_PAUSE_MS = 2500
 DTMF_LEAD_MS = 300
 RING_AFTER_DTMF_MS = 500
@@ -23,13 +22,22 @@ class Ringer:
 
     Args:
         seed: of what is random in the caller ID's signal.
+        caller_id_after_ms: from the end of the burst to the FSK.
     """
 
     def __init__(
-        self, line: Line, stay: Stay, call: IncomingCall, truth: CallTruth, seed: int, tell: Tell
+        self,
+        line: Line,
+        stay: Stay,
+        call: IncomingCall,
+        truth: CallTruth,
+        seed: int,
+        tell: Tell,
+        caller_id_after_ms: int,
     ) -> None:
         self._line, self._stay, self._tell = line, stay, tell
         self._call, self._truth, self._seed = call, truth, seed
+        self._caller_id_after_ms = caller_id_after_ms
         self._cadence = call.cadence_ms or line.settings.ringing.cadence_ms
         self._fsk: Signal | None = None
 
@@ -64,7 +72,7 @@ class Ringer:
     def _pause(self, off_ms: int) -> None:
         self._line.ring(False)
         if self._fsk is not None and off_ms >= LONG_PAUSE_MS:
-            self._stay.after(CALLER_ID_AFTER_BURST_MS, self._announce_by_fsk)
+            self._stay.after(self._caller_id_after_ms, self._announce_by_fsk)
 
     def _announce_by_fsk(self) -> None:
         if self._fsk is not None:

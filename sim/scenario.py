@@ -125,6 +125,10 @@ class ScenarioRun:
 
     Args:
         box_verbs: what the scripts of "box" may do (a test switches its power).
+
+    Attributes:
+        happenings: what the exchange told and what everybody did so far ("ring 2", "desk lift"), with line
+        time in ms.
     """
 
     def __init__(self, scenario: Scenario, box_verbs: Verbs | None = None) -> None:
@@ -134,8 +138,9 @@ class ScenarioRun:
         self.phone = Phone(self.exchange, settings=scenario.phone)
         self.second = Phone(self.exchange, "second", PhoneSettings(knows_call_waiting=False))
         self.far = RemotePhone(self.exchange)
+        self.happenings: list[tuple[int, str]] = []
         self._persons: list[Person] = []
-        self._verbs: dict[str, Verbs] = {
+        verbs: dict[str, Verbs] = {
             "desk": verbs_of(self.phone)
             | {"pulse": lambda step: self.phone.pulse(step.word), "flash": at_once(self.phone.flash)},
             "far": verbs_of(self.far) | {"elsewhere": at_once(self.exchange.picked_up_elsewhere)},
@@ -146,6 +151,7 @@ class ScenarioRun:
             },
             "box": box_verbs or {},
         }
+        self._verbs = {who: self._noted(who, does) for who, does in verbs.items()}
         self.exchange.listeners.append(self._tell_persons)
         for call in scenario.call:
             self.line.agenda.after(call.at * 1000.0, partial(self.begin_call, call))
@@ -188,7 +194,17 @@ class ScenarioRun:
         self._persons = [other for other in self._persons if not other.is_done] + [person]
         person.start()
 
+    def _noted(self, who: str, verbs: Verbs) -> Verbs:
+        """`verbs`, each noted among the happenings when it is carried out."""
+
+        def act(step: Step) -> float:
+            self.happenings.append((self.line.agenda.now_ms, f"{who} {step.verb}"))
+            return verbs[step.verb](step)
+
+        return dict.fromkeys(verbs, act)
+
     def _tell_persons(self, happening: str) -> None:
+        self.happenings.append((self.line.agenda.now_ms, happening))
         for person in list(self._persons):
             person.hear(happening)
 
