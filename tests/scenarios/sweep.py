@@ -40,7 +40,7 @@ def _plan(only: str, seeds: int) -> Iterator[tuple[str, int, Table]]:
 def _try(job: tuple[str, int, Table]) -> tuple[str, int, str | None]:
     name, seed, table = job
     with tempfile.TemporaryDirectory() as folder:
-        return name, seed, find_fault(varied(table, seed), Path(folder))
+        return name, seed, find_fault(varied(table, seed), Path(folder), table)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from sim.scenario import scenario_of
-from tests.scenarios.box_run import BoxEvent, BoxRun
-from tests.scenarios.timeline import first_difference, read_expectations
+from sim.scenario import ScenarioRun, scenario_of
+from tests.scenarios.box_run import STEP_SAMPLES, BoxEvent, BoxRun
+from tests.scenarios.timeline import Happening, first_difference, moved_times, read_expectations
 from tests.scenarios.variations import varied
 
 Table = dict[str, Any]
@@ -51,18 +51,35 @@ def test_variations_keep_what_a_scenario_sets() -> None:
     assert scenario_of(drawn).seed == 3
 
 
-def find_fault(table: Table, folder: Path) -> str | None:
-    """Play a scenario with a new box; what is wrong with what it stated, None when all is right."""
-    recipe = {key: value for key, value in table.items() if key not in NOT_OF_THE_RECIPE}
-    box = BoxRun(scenario_of(recipe), folder / "flash.bin")
+def find_fault(table: Table, folder: Path, written: Table | None = None) -> str | None:
+    """Play a scenario with a new box; what is wrong with what it stated, None when all is right.
+
+    Args:
+        written: what `table` is a variation of; its expected times move with what happens on this line.
+    """
+    box = BoxRun(scenario_of(_recipe(table)), folder / "flash.bin")
     events = box.play()
+    moved = None if written is None else moved_times(_happenings(written), box.run.happenings)
     if [event.type for event in events[:1]] != ["boot"]:
         return "the box did not state its boot first"
     told = [(event.at_ms, event.type, event.fields) for event in events[1:]]
-    fault = first_difference(read_expectations(table["expect"]), told) or _sequence_fault(events)
+    expected = read_expectations(table["expect"], moved)
+    fault = first_difference(expected, told) or _sequence_fault(events)
     if fault is None and not table.get("cut_off", False):
         fault = _recording_fault(box, events)
     return fault
+
+
+def _recipe(table: Table) -> Table:
+    return {key: value for key, value in table.items() if key not in NOT_OF_THE_RECIPE}
+
+
+def _happenings(table: Table) -> list[Happening]:
+    """What happens in a scenario as it is written, without a box to hear it."""
+    run = ScenarioRun(scenario_of(_recipe(table)), {"power": lambda _: 0.0})
+    while not run.is_over:
+        run.line.step(STEP_SAMPLES)
+    return run.happenings
 
 
 def _sequence_fault(events: list[BoxEvent]) -> str | None:

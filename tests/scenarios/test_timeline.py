@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.scenarios.timeline import first_difference, read_expectations
+from tests.scenarios.timeline import first_difference, moved_times, read_expectations
 
 STATED = [
     (1000, "ring_started", {"call": 2}),
@@ -46,3 +46,13 @@ def test_what_differs_is_a_sentence(expect: list[str], complaint: str) -> None:
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match="no expectation"):
         read_expectations(["ring_started whenever"])
+
+
+def test_times_move_with_what_happens_at_them() -> None:
+    written = [(1000, "ring 1"), (6000, "ring 2"), (6500, "desk lift"), (7000, "ring 1")]
+    moved = moved_times(written, [(1000, "ring 1"), (5600, "ring 2"), (6100, "desk lift")])
+    assert [moved(at_ms) for at_ms in (500, 900, 1000, 5000)] == [500, 900, 1000, 5000]
+    assert (moved(6000), moved(6550), moved(6700)) == (5600, 6150, 6300)
+    assert moved(7000) is None, "the second `ring 1` never came"
+    expected = read_expectations(["off_hook @6.5", "ring_stopped @7.1", "on_hook"], moved)
+    assert [one.at_ms for one in expected] == [6100, None, None]

@@ -7,9 +7,12 @@ first `boot` alone needs no word.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+Happening = tuple[int, str]
+Moved = Callable[[float], float | None]
 
 TOLERANCE_MS = 150
 _EXPECTATION = re.compile(r"(?P<mark>[?~]\s*)?(?:(?P<count>\d+) x )?(?P<type>\w+)(?P<rest>.*)")
@@ -47,13 +50,39 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-def read_expectations(lines: Sequence[str]) -> list[Expectation]:
+def read_expectations(lines: Sequence[str], moved: Moved | None = None) -> list[Expectation]:
     """Read a scenario's `expect`.
+
+    Args:
+        moved: when what is written as at one time happens on this line; see `moved_times`.
 
     Raises:
         ValueError: a line that is no expectation.
     """
-    return [expectation for line in lines for expectation in _read(line)]
+    expected = [expectation for line in lines for expectation in _read(line)]
+    if moved is None:
+        return expected
+    return [one if one.at_ms is None else replace(one, at_ms=moved(one.at_ms)) for one in expected]
+
+
+def moved_times(written: Sequence[Happening], played: Sequence[Happening]) -> Moved:
+    """Times of the scenario as it is written, on a line where the same things happen at other times.
+
+    A time belongs to the happening within TOLERANCE_MS of it, else to the last one before it, and moves
+    with that. Nothing can be said (None) about what follows a happening that did not come.
+    """
+
+    def moved(at_ms: float) -> float | None:
+        near = [one for one in written if abs(one[0] - at_ms) <= TOLERANCE_MS]
+        before = [one for one in written if one[0] <= at_ms]
+        if not near and not before:
+            return at_ms
+        anchor = min(near, key=lambda one: abs(one[0] - at_ms)) if near else before[-1]
+        occurrence = [one for one in written if one[1] == anchor[1]].index(anchor)
+        same = [ms for ms, what in played if what == anchor[1]]
+        return same[occurrence] + at_ms - anchor[0] if occurrence < len(same) else None
+
+    return moved
 
 
 def _read(line: str) -> Iterator[Expectation]:
