@@ -80,6 +80,7 @@ class LoopSensor:
         self._reversed_at = 0
         self._broken = False
         self._broken_at = 0
+        self._was_cut = False
         self._level_mv = 0
         self._level_sum = 0
         self._level_count = 0
@@ -212,6 +213,8 @@ class LoopSensor:
                     return facts.NOTHING
                 self._broken = False
                 self.at = self._broken_at
+                if self._was_cut:
+                    return facts.LOOP_CLOSED
                 if self.pulses.closed(self._broken_at, self._seen_at) == FLASHED:
                     return facts.FLASH
                 return facts.LOOP_CLOSED
@@ -223,9 +226,12 @@ class LoopSensor:
             return fact if fact else self._follow_polarity(at, mean_mv)
         if not self._broken:
             self._broken = True
+            self._was_cut = False
             self._broken_at = self._seen_at
             self.at = self._seen_at
             return facts.LOOP_OPENED
+        if seen == CUT and since_ms(at, self._seen_at) >= _SETTLED_MS:
+            self._was_cut = True  # by the exchange: a set that opens the loop leaves the battery on the pair
         if seen == OPEN and since_ms(at, self._broken_at) >= _HANG_UP_MS:
             self._state = OPEN
             return self._state_fact(facts.HUNG_UP, self._broken_at, mean_mv)

@@ -7,18 +7,19 @@ except ImportError:  # CPython
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Cadence = tuple[str, int, int, int, int]
+    Cadence = tuple[str, int, int, int, int, int]
 
-# (name, tone, on ms, off ms, cycles): off 0 = it only has to last. Source: GB 3380, YD/T (TELEPHONY: China).
+# (name, tone, on ms, off ms, cycles, last): off 0 = it only has to last; `last` = ms of the burst, and of the
+# pause, that must end the cycles, 0 = none. Source: GB 3380, YD/T (TELEPHONY: China).
 CHINA = (
-    ("dial", 450, 1600, 0, 1),
-    ("ringback", 450, 1000, 4000, 1),
-    ("busy", 450, 350, 350, 2),
-    ("congestion", 450, 700, 700, 2),
-    ("vacant", 450, 100, 100, 3),
-    ("waiting", 450, 400, 4000, 1),
-    ("howler", 950, 1000, 0, 1),
-    ("cng", 1100, 500, 3000, 1),
+    ("dial", 450, 1600, 0, 1, 0),
+    ("ringback", 450, 1000, 4000, 1, 0),
+    ("busy", 450, 350, 350, 2, 0),
+    ("congestion", 450, 700, 700, 2, 0),
+    ("vacant", 450, 100, 100, 3, 400),  # digits over a dial tone leave 100 / 100 of it
+    ("waiting", 450, 400, 4000, 1, 0),
+    ("howler", 950, 1000, 0, 1, 0),
+    ("cng", 1100, 500, 3000, 1, 0),
 )
 PROGRESS_FREQS = (450, 950, 1100, 1400)
 HOP_MS = 8
@@ -45,7 +46,7 @@ class ToneDetector:
         self._on_ms = 0
         self._on_tone = 0
         self._cycles = 0
-        self._last = ("", 0, 0, 0, 0)
+        self._last = ("", 0, 0, 0, 0, 0)
         self._told = ""
         self._is_dialled = False
         self._is_void = False  # the tone that stands is cut by the one who dials
@@ -89,24 +90,32 @@ class ToneDetector:
         return self._end_of_pause(lasted_ms)
 
     def _end_of_pause(self, off_ms: int) -> "tuple[str, int] | None":
+        name, tone, _, _, cycles, last = self._last
+        if last and self._cycles >= cycles and self._has_sounded(tone, last, off_ms, last):
+            self._cycles = 0
+            return self._tell(name, tone)
         for entry in self._profile:
-            name, tone, on, off, cycles = entry
-            if off and tone == self._on_tone and _near(self._on_ms, on) and _near(off_ms, off):
+            name, tone, on, off, cycles, last = entry
+            if off and self._has_sounded(tone, on, off_ms, off):
                 self._cycles = self._cycles + 1 if self._cycles and self._last is entry else 1
                 self._last = entry
-                return self._tell(name, tone) if off < 3000 and self._cycles >= cycles else None
+                is_told = off < 3000 and not last and self._cycles >= cycles
+                return self._tell(name, tone) if is_told else None
         self._cycles = 0
         return None
+
+    def _has_sounded(self, tone: int, on_ms: int, was_off_ms: int, off_ms: int) -> bool:
+        return tone == self._on_tone and _near(self._on_ms, on_ms) and _near(was_off_ms, off_ms)
 
     def _check_lasting(self) -> "tuple[str, int] | None":
         lasted_ms = self._hops * HOP_MS
         if self._tone:
-            for name, tone, on, off, _ in self._profile:
+            for name, tone, on, off, _, _ in self._profile:
                 if not off and tone == self._tone and lasted_ms == on:
                     return self._tell(name, tone)
         elif lasted_ms == _LONG_OFF_MS and self._on_ms:
             for entry in self._profile:
-                name, tone, on, off, _ = entry
+                name, tone, on, off, _, _ = entry
                 if off >= 3000 and tone == self._on_tone and _near(self._on_ms, on) and self._fits(entry):
                     return self._tell(name, tone)
             if not self._awaited:
