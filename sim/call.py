@@ -23,8 +23,10 @@ class CallerId:
         format: "none" where the desk has no caller ID subscribed.
         standard: modem of FSK, "bell202" or "v23".
         level_dbm0, twist_db, skew, stuffing_bits, seizure_bits, mark_bits: see `Fsk`; of DTMF a tone's.
+        parameters: hex of further MDMF parameters, sent before the number.
         start, end, on_ms, off_ms: the DTMF train.
-        reversal: the feed is reversed while a DTMF train is sent.
+        reversal: the feed is reversed while what comes before the ringing is sent.
+        before_ring: FSK is sent before the ringing, as ETSI allows; DTMF always is.
         snr_db: white noise over the signal; None is none beside the line's own.
         broken: two digits near the end have one wrong bit each, so that the checksum fails beyond repair.
         click_ms, dropout_ms: one hit of that length in the middle of the signal; 0 is none.
@@ -38,11 +40,13 @@ class CallerId:
     stuffing_bits: int = 0
     seizure_bits: int = 300
     mark_bits: int = 180
+    parameters: str = ""
     start: str = "D"
     end: str = "C"
     on_ms: float = 50.0
     off_ms: float = 50.0
     reversal: bool = False
+    before_ring: bool = False
     snr_db: float | None = None
     broken: bool = False
     click_ms: float = 0.0
@@ -68,7 +72,8 @@ class CallerId:
         return caller_id_train(caller.number, self.start, self.end, how)
 
     def _fsk(self, caller: Caller, off_hook: bool) -> Signal:
-        message = sdmf(caller) if self.format == "sdmf" else mdmf(caller)
+        extra = bytes.fromhex(self.parameters)
+        message = sdmf(caller) if self.format == "sdmf" else mdmf(caller, extra)
         if self.broken:
             wrong = bytes([message[-6] ^ 0x01, message[-5], message[-4] ^ 0x02])
             message = message[:-6] + wrong + message[-3:]

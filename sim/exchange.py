@@ -32,6 +32,7 @@ from sim.signals.tones import (
 from sim.stay import Stay
 
 RING_TRIP_MS = 60
+OUTSIDE_LINE_MS = 300
 NUMBER_IS_WHOLE = re.compile(
     r"11[0279]|1[3-9]\d{9}|1(?:00\d\d|2345)|95\d{3}|0(?:10|2\d)\d{8}|0[3-9]\d{2}\d{8}|[2-8]\d{7}"
 )
@@ -75,6 +76,8 @@ class ExchangeSettings:
     """Times of this exchange, ms, how its tones sound, and what the line has subscribed.
 
     Attributes:
+        open_ms: how long it opens the pair when the other party has hung up; 0 is not at all.
+        outside_line: digits that give a second dial tone, as behind a PBX; "" where there are none.
         tone_hz: of all its tones but the howler; 450 +-25 Hz in China.
         tone_level_db: of its tones over their usual level; +-3 dB are within the standard.
         tone_pace: how long its tones and pauses last over their usual length; +-10 % are.
@@ -86,6 +89,7 @@ class ExchangeSettings:
     route_ms: int = 1_200
     no_answer_ms: int = 60_000
     busy_after_ms: int = 400
+    open_ms: int = 0
     busy_for_ms: int = 60_000
     howl_for_ms: int = 60_000
     release_ms: int = 500
@@ -94,6 +98,7 @@ class ExchangeSettings:
     tone_level_db: float = 0.0
     tone_pace: float = 1.0
     call_waiting: bool = False
+    outside_line: str = ""
 
 
 class Exchange:
@@ -113,6 +118,7 @@ class Exchange:
         self._far: list[Source] = []
         self._release: Entry | None = None
         self._opened_ms = 0
+        self._is_opening = False
         self._tones = ToneReceiver(self._digit_heard)
         self._pulses = PulseReceiver(line.agenda, self._digit_heard)
         line.on_hook_change.append(self._loop_changed)
@@ -151,6 +157,8 @@ class Exchange:
     # Inputs from the pair.
 
     def _loop_changed(self, closed: bool) -> None:
+        if self._is_opening:
+            return
         now_ms = self.line.agenda.now_ms
         if self.state in (State.DIALLING, State.COLLECTING):
             self._pulses.loop_changed(closed)
@@ -251,7 +259,9 @@ class Exchange:
         self.truths[-1].number = self._digits
         self.line.near_tap = self._tones.feed
         self._stay.after(self.settings.between_digits_ms, self._time_out)
-        if NUMBER_IS_WHOLE.fullmatch(self._digits):
+        if self._digits == self.settings.outside_line:
+            self._stay.after(OUTSIDE_LINE_MS, lambda: self._send_tone(DIAL))
+        if NUMBER_IS_WHOLE.fullmatch(self._digits.removeprefix(self.settings.outside_line)):
             self._feed(Input.NUMBER_WHOLE)
 
     def _route(self) -> None:
@@ -282,8 +292,26 @@ class Exchange:
         self.truths[-1].far_hung_up_ms = self.line.agenda.now_ms
         self._disconnect()
         self._tell("far hung up")
+        if self.settings.open_ms:
+            self._open_pair()
         self._stay.after(self.settings.busy_after_ms, lambda: self._send_tone(BUSY))
         self._stay.after(self.settings.busy_for_ms, self._time_out)
+
+    def _open_pair(self) -> None:
+        """An open interval; a desk that hangs up in it is noticed at its end."""
+
+        def switch(is_open: bool) -> None:
+            self._is_opening = True
+            self.line.cut(is_open)
+            self._is_opening = False
+
+        def close() -> None:
+            switch(False)
+            if not self.line.is_off_hook:
+                self._loop_changed(False)
+
+        switch(True)
+        self._stay.after(self.settings.open_ms, close)
 
     def _refuse(self) -> None:
         """The call cannot be made: the destination's tone, else busy."""

@@ -31,8 +31,6 @@ SETTLING = np.array([0.6, 0.25, 0.08, 0.02])
 """Share of a step of the loop voltage that is left after 0, 1, 2, 3 ms: capacitance of cable and bell."""
 TRIPPED_SHARE = 0.15
 """What is left of ringing once a set is off-hook, until the exchange has tripped it."""
-RING_LEAK_DBM0 = -24.0
-"""What the box's high-pass leaves of ringing in the audio."""
 BOX = "box"
 
 
@@ -43,12 +41,14 @@ class LineSettings:
     Attributes:
         battery_v: open-loop voltage; 48 V of a public exchange, 24 V of a small PBX.
         reversed_feed: True where the installer swapped the wires.
+        ring_leak_dbm0: what the box's high-pass leaves of ringing in the audio.
     """
 
     seed: int = 1
     battery_v: float = 48.0
     reversed_feed: bool = False
     ringing: Ringing = CHINA
+    ring_leak_dbm0: float = -24.0
     path: Path = field(default_factory=Path)
 
 
@@ -139,13 +139,18 @@ class Line:
         self._reversed = is_reversed != self.settings.reversed_feed
         self._settle()
 
+    def swap(self) -> None:
+        """Somebody swaps the two wires."""
+        self._reversed = not self._reversed
+        self._settle()
+
     def ring(self, is_ringing: bool) -> None:
         """The exchange puts ringing on the pair, or takes it off."""
         if is_ringing == (self._ring_since_ms is not None):
             return
         self._ring_since_ms = self.agenda.now_ms if is_ringing else None
         if is_ringing:
-            leak = to_pcm(sine(self.settings.ringing.freq_hz, SAMPLE_RATE_HZ, RING_LEAK_DBM0))
+            leak = to_pcm(sine(self.settings.ringing.freq_hz, SAMPLE_RATE_HZ, self.settings.ring_leak_dbm0))
             self._ring_leak = self.play(leak, repeat=True)
         elif self._ring_leak is not None:
             self.stop(self._ring_leak)
@@ -202,18 +207,23 @@ class Line:
 
     def quiet_ms(self) -> int:
         """How long nothing but the floor will stand on the on-hook pair, unless somebody acts meanwhile."""
+        still_ms = self.still_ms()
+        return 0 if self._sets_off_hook else still_ms
+
+    def still_ms(self) -> int:
+        """The same of the pair whether a set is off-hook or not: nobody sends anything."""
         self.agenda.run_due()
-        busy = self._sources or self._sets_off_hook or self._ring_since_ms is not None
+        busy = self._sources or self._ring_since_ms is not None
         return 0 if busy else self.agenda.next_ms - self.agenda.now_ms
 
     def skip(self, duration_ms: int) -> None:
-        """Let quiet time pass without rendering it.
+        """Let still time pass without rendering it.
 
         Raises:
-            ValueError: it is not quiet for that long.
+            ValueError: it is not still for that long.
         """
-        if duration_ms > self.quiet_ms():
-            raise ValueError(f"the line is not quiet for {duration_ms} ms")
+        if duration_ms > self.still_ms():
+            raise ValueError(f"the line is not still for {duration_ms} ms")
         self.agenda.now_ms += duration_ms
 
     # Rendering.

@@ -8,7 +8,8 @@ A step is a verb and what it needs, written as text; a script is a list of them,
     talk SECONDS            speak, and take the next step when done
     dial DIGITS             by DTMF;  pulse DIGITS  by loop breaks;  press KEYS  DTMF during a call
     tone NAME               one period of a tone, as machines send it (cng, ced)
-    cut · mend              the pair (a lineman)
+    cut · mend · swap       the pair (a lineman); swap the two wires
+    send NAME               a disturbance into the pair (a lineman), see `sim.signals.disturbances`
     elsewhere               another set, not on this pair, takes the ringing call
 
 An `until` that names something that has already happened since the script began goes on at once.
@@ -22,9 +23,9 @@ from sim.agenda import Agenda
 from sim.errors import SimulatorError
 
 SECONDS = frozenset({"wait", "talk"})
-WORDS = frozenset({"until", "tone", "power"})
+WORDS = frozenset({"until", "tone", "power", "send"})
 KEYS = frozenset({"dial", "pulse", "press"})
-BARE = frozenset({"lift", "hang up", "flash", "cut", "mend", "elsewhere"})
+BARE = frozenset({"lift", "hang up", "flash", "cut", "mend", "swap", "elsewhere"})
 DIALLED_KEYS = frozenset("0123456789ABCD*#")
 PULSED_KEYS = frozenset("0123456789")
 

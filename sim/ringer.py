@@ -12,8 +12,8 @@ from sim.signals.levels import Signal
 from sim.stay import Stay, Tell
 
 LONG_PAUSE_MS = 2500
-DTMF_LEAD_MS = 300
-RING_AFTER_DTMF_MS = 500
+LEAD_MS = 300
+RING_AFTER_MS = 500
 FSK_FORMATS = ("mdmf", "sdmf")
 
 
@@ -44,22 +44,24 @@ class Ringer:
     def announce(self, done: Callable[[], None]) -> None:
         """Send what comes before the ringing, if anything does, then call `done`."""
         caller_id = self._call.caller_id
-        if caller_id.format != "dtmf" or not self._call.caller.number:
+        is_dtmf = caller_id.format == "dtmf" and self._call.caller.number
+        if not is_dtmf and not caller_id.before_ring:
             done()
             return
         self._line.reverse(caller_id.reversal)
-        self._stay.after(DTMF_LEAD_MS, lambda: self._announce_by_dtmf(done))
+        self._stay.after(LEAD_MS, lambda: self._announce_first(done))
 
     def ring(self) -> None:
         """Ring until the stay ends; FSK goes into the first long pause."""
-        if self._call.caller_id.format in FSK_FORMATS:
-            self._fsk = self._call.caller_id.signal(self._call.caller, self._seed)
+        caller_id = self._call.caller_id
+        if caller_id.format in FSK_FORMATS and not caller_id.before_ring:
+            self._fsk = caller_id.signal(self._call.caller, self._seed)
         self._burst(0)
 
-    def _announce_by_dtmf(self, done: Callable[[], None]) -> None:
+    def _announce_first(self, done: Callable[[], None]) -> None:
         lasts_ms = self._send_caller_id(self._call.caller_id.signal(self._call.caller, self._seed))
         self._stay.after(lasts_ms, lambda: self._line.reverse(False))
-        self._stay.after(lasts_ms + RING_AFTER_DTMF_MS, done)
+        self._stay.after(lasts_ms + RING_AFTER_MS, done)
 
     def _burst(self, index: int) -> None:
         on_ms, off_ms = self._cadence[index % len(self._cadence)]

@@ -49,6 +49,8 @@ from sim.exchange import Exchange, ExchangeSettings
 from sim.line import Line, LineSettings
 from sim.person import Person, Step, Verbs, at_once, parse_step, verbs_of
 from sim.phone import Phone, PhoneSettings, RemotePhone
+from sim.signals.disturbances import DISTURBANCES
+from sim.signals.levels import SAMPLES_PER_MS, to_pcm
 from sim.signals.messages import Caller
 
 
@@ -100,9 +102,11 @@ class ScriptPlan:
         for step in self.steps:
             if verbs is not None and step.verb not in verbs:
                 raise ValueError(f"a {self.who} cannot {step.verb!r}")
+            if step.verb == "send" and step.word not in DISTURBANCES:
+                raise ValueError(f"no disturbance {step.word!r}; there are {', '.join(DISTURBANCES)}")
 
 
-LINEMAN = frozenset({"wait", "until", "cut", "mend"})
+LINEMAN = frozenset({"wait", "until", "cut", "mend", "swap", "send"})
 SECOND = frozenset({"wait", "until", "lift", "hang up", "talk", "dial", "press", "tone"})
 
 
@@ -148,6 +152,8 @@ class ScenarioRun:
             "lineman": {
                 "cut": at_once(partial(self.line.cut, True)),
                 "mend": at_once(partial(self.line.cut, False)),
+                "swap": at_once(self.line.swap),
+                "send": self._disturb,
             },
             "box": box_verbs or {},
         }
@@ -193,6 +199,11 @@ class ScenarioRun:
     def _begin(self, person: Person) -> None:
         self._persons = [other for other in self._persons if not other.is_done] + [person]
         person.start()
+
+    def _disturb(self, step: Step) -> float:
+        signal = DISTURBANCES[step.word]()
+        self.line.play(to_pcm(signal))
+        return len(signal) / SAMPLES_PER_MS
 
     def _noted(self, who: str, verbs: Verbs) -> Verbs:
         """`verbs`, each noted among the happenings when it is carried out."""
