@@ -2,6 +2,7 @@
 
 The files beside this one are the data: `[[scenario]]` tables as `sim.scenario` describes them, plus `expect`;
 `cut_off = true` where the exchange's truth cannot tell how long the recording is (line or power was cut);
+`leaps = true` where still minutes pass in one step without samples, see `BoxRun`;
 `pending` says what the firmware does not do yet: the scenario must fail until it does.
 """
 
@@ -23,7 +24,7 @@ SCENARIOS: dict[str, Table] = {
     for file in FILES
     for table in tomllib.loads(file.read_text(encoding="utf-8"))["scenario"]
 }
-NOT_OF_THE_RECIPE = ("expect", "cut_off", "pending")
+NOT_OF_THE_RECIPE = ("expect", "cut_off", "leaps", "pending")
 TOLERANCE_MS = 100
 """Of a recording's length."""
 
@@ -57,7 +58,7 @@ def find_fault(table: Table, folder: Path, written: Table | None = None) -> str 
     Args:
         written: what `table` is a variation of; its expected times move with what happens on this line.
     """
-    box = BoxRun(scenario_of(_recipe(table)), folder / "flash.bin")
+    box = BoxRun(scenario_of(_recipe(table)), folder / "flash.bin", leaps=table.get("leaps", False))
     events = box.play()
     moved = None if written is None else moved_times(_happenings(written), box.run.happenings)
     if [event.type for event in events[:1]] != ["boot"]:
