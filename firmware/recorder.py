@@ -9,7 +9,8 @@ Rules:
     4. What the ring has overwritten before it could be sent becomes one audio_gap, told when sending goes
        on or the recording ends. Silence stands for it, so the recording keeps its true duration.
     5. A capture is the ring's own content, handed up after a failed decode as a recording that is already
-       over, named CAPTURE. A recording that starts, or the ring overtaking it, abandons it. Once a call.
+       over, named CAPTURE. A recording that starts, or the ring overtaking it, abandons it. Once a call, and
+       once in _UNCALLED_MS without one. It begins no earlier than the last recording ended: it holds no talk.
     6. A recording leaves the table when its last sample is acknowledged; after a new session it is sent again
        from the oldest sample that may still have been under way.
 """
@@ -39,6 +40,7 @@ _LEVELS = const(64)
 _CAPTURED = const(61)
 """Readings of the loop voltage, one each CAPTURE_STEP samples: in the ring, and at least in a capture. What
 is left are the 256 ms within which sending must begin."""
+_UNCALLED_MS = const(600_000)
 SILENCE = b"\xd5" * BLOCK_SAMPLES
 
 
@@ -67,7 +69,8 @@ class Recorder:
 
     Attributes:
         is_recording: a recording runs. lost: samples that became gaps, since boot.
-        captured: of a capture that is over: call, tick of its end, samples (0: abandoned), loop readings.
+        captured: of a capture that is over: call (0: none), tick of its end, samples (0: abandoned), loop
+        readings.
     """
 
     def __init__(self, journal: "Journal", ring: bytearray) -> None:
@@ -82,6 +85,8 @@ class Recorder:
         self._held: "int | None" = None
         self.captured: "tuple[int, int, int, bytes] | None" = None
         self._capture = (0, 0, 0, b"")  # as `captured`: the last one begun
+        self._uncalled_at: "int | None" = None
+        self._talked_at: "int | None" = None  # tick at which the last recording ended
         self._levels = bytearray(2 * _LEVELS)  # int16 of 10 mV, big-endian
         for start in range(0, RING_SIZE, BLOCK_SAMPLES):
             ring[start : start + BLOCK_SAMPLES] = SILENCE
@@ -129,6 +134,7 @@ class Recorder:
         current.length = max(0, min(length, _MAX_SAMPLES)) if length < _PLACE_MASK >> 1 else 0
         self.is_recording = False
         self._held = None
+        self._talked_at = tick
         return current.length
 
     def hold(self, tick: int) -> None:
@@ -140,11 +146,15 @@ class Recorder:
         self._held = None
 
     def start_capture(self, call: int, tick: int) -> None:
-        """Hand up what the ring holds: the ear failed on it at `tick`. Not while a recording runs."""
-        if self.is_recording or call == self._capture[0]:
+        """Hand up what the ring holds: the ear failed on it at `tick`, in ringing for `call` (0: in none).
+
+        Not while a recording runs.
+        """
+        if self.is_recording or self._is_spared(call, tick):
             return
+        steps = min(_CAPTURED, self._quiet_samples() // CAPTURE_STEP)
         self._abandon_capture()
-        oldest = self._place // CAPTURE_STEP - _CAPTURED
+        oldest = self._place // CAPTURE_STEP - steps
         capture = Recording(CAPTURE, oldest * CAPTURE_STEP & _PLACE_MASK)
         length = (self._place - capture.place) & _PLACE_MASK
         capture.length = length
@@ -153,6 +163,22 @@ class Recorder:
         size = 2 * ((length + CAPTURE_STEP - 1) // CAPTURE_STEP)
         self._capture = (call, tick, length, bytes(loop[:size]))
         self._open.append(capture)
+
+    def _quiet_samples(self) -> int:
+        """Samples of the ring since the last recording, up to the last reading of the loop voltage."""
+        if self._talked_at is None:
+            return RING_SIZE
+        quiet_ms = min(since_ms(self._tick, self._talked_at), RING_SIZE // _SAMPLES_PER_MS)
+        return max(0, quiet_ms * _SAMPLES_PER_MS - self._place % CAPTURE_STEP)
+
+    def _is_spared(self, call: int, tick: int) -> bool:
+        if call:
+            return call == self._capture[0]
+        at = self._uncalled_at
+        if at is not None and since_ms(tick, at) < _UNCALLED_MS:
+            return True
+        self._uncalled_at = tick
+        return False
 
     # -- what goes out
 
