@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _RING_STOP_MS = const(6000)
 """Longer than the longest pause of a ring cadence, 4 s + 10 % (GB 3380)."""
 _PRELUDE_MS = const(10_000)
+_NO_CALL = const(0)
 DIGIT_PAUSE_MS = 4000
 MAX_DIGITS = 32
 
@@ -100,6 +101,7 @@ class LineState:
         """Take one thing the ear heard: caller_id, digit, tone_detected, call_waiting."""
         if kind == "caller_id":
             if self.state == ON_HOOK and fields["format"] == "failed":
+                self._recorder.start_capture(_NO_CALL, at)
                 return  # noise that sounded like a carrier opens no call
             self._move(CALLER_ID, at, fields)
         elif kind == "digit":
@@ -154,7 +156,8 @@ class LineState:
     def _tell_caller_id(self, at: int, fields: "dict[str, Any]") -> None:
         fields["call"] = self.call
         self._journal.append(at, "caller_id", fields)
-        if fields["format"] == "failed" and self.call is not None:
+        is_doubtful = fields["format"] == "failed" or "uncertain" in fields
+        if is_doubtful and self.call is not None:
             self._recorder.start_capture(self.call, at)
 
     def _ring(self, at: int, _: "Any") -> None:

@@ -80,6 +80,63 @@ def test_one_a_call(bench: Bench) -> None:
     assert [capture[0] for capture in bench.desk.captures] == calls and len(calls) == 2
 
 
+UNCERTAIN = """
+[[call]]
+at = 2.0
+number = "13800138000"
+caller_id = { format = "dtmf", dropout_ms = 110.0 }
+far = ["until ring 2", "wait 1", "hang up"]
+"""
+BEFORE_THE_RING = """
+[[call]]
+at = 2.0
+number = "13800138000"
+caller_id = { format = "mdmf", before_ring = true, broken = true }
+far = ["until caller-id sent", "wait 0.2", "hang up"]
+"""
+AFTER_A_TALK = """
+[[call]]
+at = 1.0
+direction = "out"
+desk = ["lift", "talk 3", "hang up"]
+[[call]]
+at = 5.0
+number = "13800138000"
+caller_id = { format = "mdmf", broken = true }
+far = ["until ring 2", "wait 1", "hang up"]
+"""
+
+
+def test_an_uncertain_one_is_captured(bench: Bench) -> None:
+    bench.play(UNCERTAIN)
+    uncertain = bench.desk.only("caller_id")
+    assert uncertain.fields["uncertain"] is True and "number" not in uncertain.fields
+    ((call, uptime_ms, samples, _),) = bench.desk.captures
+    assert (call, uptime_ms) == (uncertain.fields["call"], uncertain.uptime_ms) and samples >= LEAST
+
+
+def test_one_that_no_call_came_of_is_captured_once_in_ten_minutes(bench: Bench) -> None:
+    for _ in range(2):
+        bench.play(BEFORE_THE_RING, rest_ms=4000)
+    assert bench.desk.types() == ["boot"]
+    assert [capture[0] for capture in bench.desk.captures] == [0]
+    bench.board.skip(600_000)
+    bench.now_ms += 600_000
+    bench.play(BEFORE_THE_RING, limit_s=900.0, rest_ms=4000)
+    assert [capture[0] for capture in bench.desk.captures] == [0, 0]
+
+
+def test_none_of_the_talk_before_it_is_in_it(bench: Bench) -> None:
+    bench.play(AFTER_A_TALK)
+    on_hook, failed = bench.desk.only("on_hook"), bench.desk.only("caller_id")
+    ((call, uptime_ms, samples, loop),) = bench.desk.captures
+    assert call == failed.fields["call"] and samples < LEAST
+    first_ms = uptime_ms - samples / 8
+    assert on_hook.uptime_ms <= first_ms < on_hook.uptime_ms + 128
+    assert len(loop) // 2 == -(-samples // CAPTURE_STEP)
+    assert len(bench.desk.recording(CAPTURE)) == samples
+
+
 def test_the_heap_holds_a_self_test_a_capture_and_a_desk_that_was_away(bench: Bench) -> None:
     settle(bench)
     bench.desk.command("self_test")
