@@ -168,7 +168,7 @@ def build_core(
         commands=CommandFlow(CommandTable(database), boxes, bridge, offset),
         bridge=bridge,
         cloud=CloudLink(settings.cloud_url, offset, world.clock, world.worker, claim),
-        housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, flow),
+        housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, captures, flow),
         steps=StepDetector(),
         accept=world.accept,
         may_upload=lambda instant: not is_quiet(settings.quiet_hours, instant.unix_ms),

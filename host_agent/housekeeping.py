@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from host_agent.captures import Captures
 from host_agent.disk import CHECK_EVERY_MS, MB, DiskWatch
 from host_agent.intake import Intake
 from host_agent.ports import Instant
@@ -29,6 +30,7 @@ class Housekeeping:
     intake: Intake
     index: RecordingIndex
     recordings: Recordings
+    captures: Captures
     flow: RecordingFlow
     due_ms: int = 0
     has_backlog_alarm: bool = False
@@ -41,6 +43,7 @@ class Housekeeping:
         self.spool.prune(now.unix_ms - self.settings.event_retention_days * DAY_MS)
         kept_ms = self.settings.recording_retention_days * DAY_MS
         self.flow.expire(self.index.verified_before(now.unix_ms - kept_ms))
+        self.captures.prune(now.unix_ms - self.settings.capture_retention_days * DAY_MS)
         self._watch_disk(now)
         self._watch_backlog(now)
 
@@ -58,7 +61,7 @@ class Housekeeping:
                 "disk.low", **fields, remedy="Free some space: nothing new is recorded until there is room."
             )
         self.disk.is_low = is_low
-        self.recordings.has_room = not is_low
+        self.recordings.has_room = self.captures.has_room = not is_low
 
     def _watch_backlog(self, now: Instant) -> None:
         backlog = self.spool.backlog()

@@ -210,7 +210,7 @@ class Reception:
     def _hear_capture(self, session: BoxSession, said: CaptureSaid, now: Instant) -> None:
         anchor = self._anchors[session.source, session.boot]
         at = anchor.at(said.uptime_ms)
-        self._captures.handle_told(session.source, session.boot, said, at, anchor.clock)
+        self._captures.handle_told(session.source, session.boot, said, at, anchor.clock, now.unix_ms)
 
     def _hear_health(self, session: BoxSession, said: HealthSaid, now: Instant) -> None:
         self._bridge.tell_health(session.source, said.numbers, now)

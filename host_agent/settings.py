@@ -44,6 +44,8 @@ class AgentSettings(BaseSettings):
     """How long committed events stay in the spool as the desk's own index."""
     recording_retention_days: int = Field(30, ge=0, le=3650)
     """How long a verified recording stays on the PC."""
+    capture_retention_days: int = Field(30, ge=0, le=3650)
+    """How long what a box's ear failed on stays on the PC."""
     disk_reserve_mb: int = Field(1024, ge=0, le=1_000_000)
     """Free space below which verified recordings go, oldest first, and then no new recording is written."""
     upload_rate_kbps: int = Field(0, ge=0, le=1_000_000)

@@ -107,6 +107,49 @@ def test_the_oldest_go(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [name[-6:] for name in files(desk)] == ["8.json", "-8.wav", "9.json", "-9.wav"]
 
 
+def test_those_without_a_call_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_agent.captures, "MAX_KEPT", 2)
+    board = desk.plug("P1", Board())
+    for call in (7, 0, 8):
+        board.play(CAPTURE, 0, ALAW)
+        capture(desk, board, call)
+    assert [name[-6:] for name in files(desk)] == ["7.json", "-7.wav", "8.json", "-8.wav"]
+
+
+def test_one_without_a_call_is_named_by_its_time(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    board.play(CAPTURE, 0, ALAW)
+    capture(desk, board, call=0)
+    name = f"{board.source}-{board.boot}-0-{UPTIME_MS}"
+    assert files(desk) == [f"{name}.json", f"{name}.wav"]
+    facts = json.loads((desk.settings.data_dir / "captures" / f"{name}.json").read_text())
+    assert facts["call"] is None
+
+
+def test_the_old_go(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, capture_retention_days=1)
+    desk.connect()
+    board = desk.plug("P1", Board())
+    board.play(CAPTURE, 0, ALAW)
+    capture(desk, board)
+    desk.run(11_000)
+    assert len(files(desk)) == 2
+    desk.clock.advance(86_400_000)
+    desk.run(11_000)
+    assert files(desk) == []
+
+
+def test_none_is_kept_while_the_disk_is_low(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    desk.core.parts.housekeeping.disk.reserve_bytes = 1 << 60
+    board = desk.plug("P1", Board())
+    desk.run(11_000)
+    board.play(CAPTURE, 0, ALAW)
+    capture(desk, board)
+    assert files(desk) == []
+
+
 def test_a_disk_without_room_costs_the_capture_only(desk: Desk) -> None:
     board = desk.plug("P1", Board())
     (desk.settings.data_dir / "captures").write_bytes(b"in the way")
