@@ -6,7 +6,7 @@ import os
 import queue
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 
 from sim.audio_file import AudioError, read_audio
+from sim.capture import read_capture
 from sim.errors import SimulatorError
 from sim.runtime import find_micropython
-from sim.signals.levels import Pcm
+from sim.signals.levels import SAMPLES_PER_MS, Pcm
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = Path(__file__).resolve().with_name("decode_worker.py")
 BLOCK_SAMPLES = 256
+RING_EVERY_MS = 4000
 TAIL_BLOCKS = 10
 """Silence after a recording, so that what ends with it is heard to end."""
 CALLER_ID_KEYS = ("number", "name", "datetime", "reason", "format", "standard")
@@ -91,8 +93,13 @@ class EarProcess:
         )
         self.runtime: dict[str, Any] = self._answer()
 
-    def listen(self, samples: Pcm, off_hook: bool) -> list[tuple[str, dict[str, Any]]]:
+    def listen(
+        self, samples: Pcm, off_hook: bool, ring_ends_ms: Sequence[int] | None = None
+    ) -> list[tuple[str, dict[str, Any]]]:
         """What the ear hears in `samples`, as (type, fields).
+
+        Args:
+            ring_ends_ms: when bursts of ringing ended, in order; None where that is not known: each 4 s.
 
         Raises:
             EarStopped: the child ended.
@@ -100,9 +107,13 @@ class EarProcess:
         blocks = -(-len(samples) // BLOCK_SAMPLES) + TAIL_BLOCKS
         padded = np.zeros(blocks * BLOCK_SAMPLES, dtype="<i2")
         padded[: len(samples)] = samples
+        if ring_ends_ms is None:
+            ring_ends_ms = [] if off_hook else range(0, len(padded) // SAMPLES_PER_MS, RING_EVERY_MS)
+        ends = struct.pack(f"<{len(ring_ends_ms)}I", *ring_ends_ms)
+        head = struct.pack("<sIH", b"f" if off_hook else b"n", len(padded), len(ring_ends_ms))
         assert self._child.stdin is not None
         try:
-            self._child.stdin.write(struct.pack("<sI", b"f" if off_hook else b"n", len(padded)))
+            self._child.stdin.write(head + ends)
             self._child.stdin.write(padded.tobytes())
             self._child.stdin.flush()
         except BrokenPipeError:
@@ -154,9 +165,9 @@ def _decode_file(path: Path, mode: Mode, idle: "queue.SimpleQueue[EarProcess | N
     try:
         ear = ear or EarProcess()
         heard.runtime = ear.runtime
-        samples = read_audio(path)
+        samples, ring_ends_ms = _read(path)
         if mode is not Mode.OFFHOOK:
-            heard.take(ear.listen(samples, off_hook=False))
+            heard.take(ear.listen(samples, False, ring_ends_ms))
         if mode is not Mode.ONHOOK:
             heard.take(ear.listen(samples, off_hook=True))
     except AudioError as error:
@@ -166,6 +177,14 @@ def _decode_file(path: Path, mode: Mode, idle: "queue.SimpleQueue[EarProcess | N
     finally:
         idle.put(ear)
     return heard
+
+
+def _read(path: Path) -> tuple[Pcm, list[int] | None]:
+    """The samples, and when ringing ended if the file is a box's capture."""
+    if not path.with_suffix(".json").exists():
+        return read_audio(path), None
+    capture = read_capture(path)
+    return capture.audio, [end_ms for _, end_ms in capture.bursts_ms()]
 
 
 def _caller_id(fields: dict[str, Any]) -> dict[str, Any]:

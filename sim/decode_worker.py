@@ -1,7 +1,8 @@
 """Runs the firmware's ear on MicroPython for `cloudseat-sim decode`: jobs on stdin, JSON lines on stdout.
 
-First line out: this runtime. Job: mode ("n" on-hook, "f" off-hook), u32 count, then int16 samples, all
-little-endian, the count a multiple of 256. Answer: one line, a list of [type, fields], bytes as hex text.
+First line out: this runtime. Job: mode ("n" on-hook, "f" off-hook), u32 count of samples, u16 count of ring
+ends, the ms of each (u32), then int16 samples, all little-endian, the count of samples a multiple of 256.
+Answer: one line, a list of [type, fields], bytes as hex text.
 """
 
 import json
@@ -13,8 +14,7 @@ from firmware.line.ear import Ear
 
 BLOCK = 256
 BLOCK_MS = 32
-HEADER = "<sI"
-RING_EVERY_BLOCKS = 125
+HEADER = "<sIH"
 
 
 def read_exactly(stream, buffer):
@@ -36,16 +36,15 @@ def plain(fields):
     }
 
 
-def listen(stream, off_hook, blocks):
+def listen(stream, off_hook, blocks, ring_ends_ms):
     """All events of one recording, heard by a fresh ear."""
     ear, raw, heard = Ear(), bytearray(2 * BLOCK), []
     ear.set_hook(off_hook)
     for block in range(blocks):
         if not read_exactly(stream, raw):
             break
-        # A recording says nothing of ringing, so caller ID may come at any time.
-        if not off_hook and block % RING_EVERY_BLOCKS == 0:
-            ear.ring_ended(block * BLOCK_MS)
+        while ring_ends_ms and ring_ends_ms[0] <= block * BLOCK_MS:
+            ear.ring_ended(ring_ends_ms.pop(0))
         for kind, fields in ear.feed(array("h", raw), block * BLOCK_MS):
             heard.append((kind, plain(fields)))
     return heard
@@ -66,8 +65,11 @@ def main():
     )
     stream, header = sys.stdin.buffer, bytearray(struct.calcsize(HEADER))
     while read_exactly(stream, header):
-        mode, samples = struct.unpack(HEADER, header)
-        print(json.dumps(listen(stream, mode == b"f", samples // BLOCK)))
+        mode, samples, count = struct.unpack(HEADER, header)
+        ends = bytearray(4 * count)
+        read_exactly(stream, ends)
+        ring_ends_ms = list(struct.unpack(f"<{count}I", ends))
+        print(json.dumps(listen(stream, mode == b"f", samples // BLOCK, ring_ends_ms)))
 
 
 main()

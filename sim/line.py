@@ -115,6 +115,11 @@ class Line:
     # What the sets and the exchange do.
 
     @property
+    def now_ms(self) -> int:
+        """Line time."""
+        return self.agenda.now_ms
+
+    @property
     def is_off_hook(self) -> bool:
         """True when the exchange sees a closed loop."""
         return bool(self._sets_off_hook) and not self.is_cut

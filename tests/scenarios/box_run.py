@@ -1,16 +1,18 @@
-"""A scenario played with the real firmware across the line; what the box stated, in order."""
+"""A line played with the real firmware across it; what the box stated, in order."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from protocol.events import check_event
 from protocol.framing import CONTROL
 from protocol.link import OPENED, LinkEnd
 from protocol.messages import decode_board_hello, decode_message, encode_host_hello, encode_message
 from sim.board import Board, BoardSettings
+from sim.line import Line, LineBlock
 from sim.person import Step
-from sim.scenario import Scenario, ScenarioRun
+from sim.signals.levels import Pcm
 
 SOURCE = "a1b2c3d4e5f6"
 AGENT = "0a0b0c0d0e0f"
@@ -32,6 +34,15 @@ class BoxEvent:
     fields: dict[str, Any]
 
 
+class Playable(Protocol):
+    """A line, or what stands for one."""
+
+    @property
+    def now_ms(self) -> int: ...
+    def step(self, samples: int) -> LineBlock: ...
+    def put(self, audio_out: Pcm | None, seized: bool) -> None: ...
+
+
 class BoxRun:
     """One line, one box, and the host's end of its link, which acknowledges everything.
 
@@ -41,9 +52,9 @@ class BoxRun:
             long, and says that it heard nothing meanwhile.
     """
 
-    def __init__(self, scenario: Scenario, flash: Path, *, leaps: bool = False) -> None:
+    def __init__(self, line: Playable, flash: Path, *, leaps: bool = False) -> None:
         self.events: list[BoxEvent] = []
-        self.run = ScenarioRun(scenario, {"power": self._power})
+        self._line = line
         self._board = Board(BoardSettings(SOURCE, flash))
         self._link = LinkEnd(False, b"", lambda: 1)
         self._boot = ""
@@ -51,27 +62,37 @@ class BoxRun:
         self._to_board = b""
         self._leaps = leaps
 
-    def play(self) -> list[BoxEvent]:
-        """Until the scenario is over and the box has said what there is to say."""
+    def play(self, is_over: Callable[[], bool]) -> list[BoxEvent]:
+        """Until it is over and the box has said what there is to say."""
         try:
             left_ms = AFTER_MS
-            while left_ms > 0 and self.run.line.agenda.now_ms < LIMIT_MS:
+            while left_ms > 0 and self._line.now_ms < LIMIT_MS:
                 self._step()
-                if self.run.is_over:
+                if is_over():
                     left_ms -= STEP_SAMPLES // 8
         finally:
             self._board.close()
         return self.events
 
+    def power(self, step: Step) -> float:
+        """The verb "power" of a script of the box."""
+        if step.word == "off":
+            self._board.kill()
+        else:
+            self._board.restart()
+            self._booted_ms = self._line.now_ms
+        return 0.0
+
     def _step(self) -> None:
-        line = self.run.line
-        if self._leaps and not self.run.is_over and (still_ms := line.still_ms()) > LEAP_MS:
+        line = self._line
+        still_ms = line.still_ms() if self._leaps and isinstance(line, Line) else 0
+        if LEAP_MS < still_ms < LIMIT_MS:
             line.skip(still_ms)
             output = self._board.skip(still_ms, self._to_board)
         else:
             output = self._board.step(line.step(STEP_SAMPLES), self._to_board)
-        self.run.line.put(output.audio_out, output.seized)
-        now_ms = self.run.line.agenda.now_ms
+        line.put(output.audio_out, output.seized)
+        now_ms = line.now_ms
         self._link.receive(output.serial_out, now_ms)
         for kind, payload in self._link.take():
             if kind == OPENED:
@@ -88,11 +109,3 @@ class BoxRun:
         check_event(event_type, fields)
         self.events.append(BoxEvent(self._boot, seq, self._booted_ms + uptime_ms, event_type, fields))
         self._link.send(CONTROL, encode_message("journal_ack", self._boot, [[seq, seq]]))
-
-    def _power(self, step: Step) -> float:
-        if step.word == "off":
-            self._board.kill()
-        else:
-            self._board.restart()
-            self._booted_ms = self.run.line.agenda.now_ms
-        return 0.0

@@ -1,15 +1,15 @@
-"""Captures from the field as tests: the file as the agent stored it, through the firmware's ear."""
+"""Captures from the field as tests: the file as the agent stored it, on a line with the real firmware."""
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sim.audio_file import read_audio
-from sim.decode import EarProcess
-from tests.scenarios.timeline import first_difference, read_expectations
+from sim.capture import CaptureLine, read_capture
+from tests.scenarios.box_run import BoxRun
+from tests.scenarios.test_scenarios import timeline_fault
+from tests.scenarios.timeline import read_expectations
 
 FOLDER = Path(__file__).parent / "captures"
 CAPTURES: dict[str, dict[str, Any]] = tomllib.loads((FOLDER / "expected.toml").read_text(encoding="utf-8"))
@@ -20,14 +20,12 @@ def test_every_capture_has_an_expectation() -> None:
 
 
 @pytest.mark.parametrize("name", CAPTURES)
-def test_capture(name: str) -> None:
-    samples = read_audio(FOLDER / name)
-    facts = json.loads((FOLDER / name).with_suffix(".json").read_text(encoding="utf-8"))
-    assert facts["samples"] == len(samples)
-    ear = EarProcess()
-    try:
-        heard = ear.listen(samples, off_hook=False)
-    finally:
-        ear.close()
-    told = [(0, kind, fields) for kind, fields in heard]
-    assert first_difference(read_expectations(CAPTURES[name]["expect"]), told) is None
+def test_capture(name: str, tmp_path: Path) -> None:
+    assert find_capture_fault(FOLDER / name, CAPTURES[name]["expect"], tmp_path) is None
+
+
+def find_capture_fault(wav: Path, expect: list[str], folder: Path) -> str | None:
+    """Play a capture to a new box; what is wrong with what it stated, None when all is right."""
+    line = CaptureLine(read_capture(wav))
+    events = BoxRun(line, folder / "flash.bin").play(lambda: line.is_over)
+    return timeline_fault(events, read_expectations(expect))

@@ -12,9 +12,16 @@ from typing import Any
 
 import pytest
 
+from sim.call import CallTruth
 from sim.scenario import ScenarioRun, scenario_of
 from tests.scenarios.box_run import STEP_SAMPLES, BoxEvent, BoxRun
-from tests.scenarios.timeline import Happening, first_difference, moved_times, read_expectations
+from tests.scenarios.timeline import (
+    Expectation,
+    Happening,
+    first_difference,
+    moved_times,
+    read_expectations,
+)
 from tests.scenarios.variations import varied
 
 Table = dict[str, Any]
@@ -58,17 +65,22 @@ def find_fault(table: Table, folder: Path, written: Table | None = None) -> str 
     Args:
         written: what `table` is a variation of; its expected times move with what happens on this line.
     """
-    box = BoxRun(scenario_of(_recipe(table)), folder / "flash.bin", leaps=table.get("leaps", False))
-    events = box.play()
-    moved = None if written is None else moved_times(_happenings(written), box.run.happenings)
+    run = ScenarioRun(scenario_of(_recipe(table)), {"power": lambda step: box.power(step)})
+    box = BoxRun(run.line, folder / "flash.bin", leaps=table.get("leaps", False))
+    events = box.play(lambda: run.is_over)
+    moved = None if written is None else moved_times(_happenings(written), run.happenings)
+    fault = timeline_fault(events, read_expectations(table["expect"], moved))
+    if fault is None and not table.get("cut_off", False):
+        fault = _recording_fault(run.truths, events)
+    return fault
+
+
+def timeline_fault(events: list[BoxEvent], expected: list[Expectation]) -> str | None:
+    """What is wrong with what a box stated from its first boot on; None when all is right."""
     if [event.type for event in events[:1]] != ["boot"]:
         return "the box did not state its boot first"
     told = [(event.at_ms, event.type, event.fields) for event in events[1:]]
-    expected = read_expectations(table["expect"], moved)
-    fault = first_difference(expected, told) or _sequence_fault(events)
-    if fault is None and not table.get("cut_off", False):
-        fault = _recording_fault(box, events)
-    return fault
+    return first_difference(expected, told) or _sequence_fault(events)
 
 
 def _recipe(table: Table) -> Table:
@@ -99,10 +111,10 @@ def _sequence_fault(events: list[BoxEvent]) -> str | None:
     return None
 
 
-def _recording_fault(box: BoxRun, events: list[BoxEvent]) -> str | None:
+def _recording_fault(truths: list[CallTruth], events: list[BoxEvent]) -> str | None:
     """Each off-hook time of the exchange's truth has a recording of that length."""
     kept_ms = [event.fields["samples"] / 8.0 for event in events if event.type == "recording_stopped"]
-    truth_ms = [truth.off_hook_for_ms for truth in box.run.truths if truth.off_hook_ms is not None]
+    truth_ms = [truth.off_hook_for_ms for truth in truths if truth.off_hook_ms is not None]
     pairs = zip(kept_ms, truth_ms, strict=False)
     if len(kept_ms) == len(truth_ms) and all(abs(one - other) <= TOLERANCE_MS for one, other in pairs):
         return None
