@@ -167,7 +167,7 @@ def _decode_hello(payload: bytes) -> "list[Any]":
     parts = _decode_array(payload)
     if parts[0] != "hello" or len(parts) < 2:
         raise MessageError("shape")
-    if parts[1] != PROTOCOL_VERSION:
+    if not _is_uint(parts[1]) or parts[1] != PROTOCOL_VERSION:
         raise MessageError("version")
     if len(parts) != 6:
         raise MessageError("shape")

@@ -61,6 +61,7 @@ def test_a_recording_is_verified_once(client: httpx.Client, cloud: Cloud) -> Non
         (AUDIO, digest_of(b"other"), 422),
         (AUDIO, "md5=:abc:", 400),
         (AUDIO, "sha-256=:****:", 400),
+        (AUDIO, f"sha-256=:{'A' * 44}:", 400),
         (b"RIFF....", None, 422),
         (b"OggS" + bytes(2 * 1024 * 1024), None, 413),
     ],

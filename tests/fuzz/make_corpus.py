@@ -1,4 +1,5 @@
-"""Make the corpus files of targets that no vector stands for: MQTT payloads and caller ID messages.
+"""Make the corpus files that no vector stands for: MQTT payloads, caller ID messages, uploads, and what is
+wrong behind a right checksum or shape, where mutations alone do not come.
 
     python -m tests.fuzz.make_corpus
 
@@ -6,14 +7,28 @@ The files are named by content; failing inputs found by hand are added beside th
 """
 
 import hashlib
+import struct
+from binascii import crc32
 from pathlib import Path
 from typing import Any
 
+import cbor2
+
 from protocol.event_json import EventRecord, encode_event
+from protocol.framing import cobs_encode
 from tests.fuzz.targets import CORPUS
 
 SOURCE, BOOT = "a1b2c3d4e5f6", "1f2e3d4c-7"
 TOPIC = f"cloudseat/v1/tianyu-1/{SOURCE}/event\n".encode()
+
+
+_SWAPS = [
+    (b'"seq":12', b'"seq":"12"'),
+    (b'"seq":12', b'"seq":true'),
+    (b'"type":"ring_started"', b'"type":7'),
+    (b'{"call":12}', b'{"call":12,"more":1.5}'),
+    (b'{"call":12}', b'{"call":12,"more":"\\ud800"}'),
+]
 
 
 def build_mqtt_inputs() -> list[bytes]:
@@ -41,6 +56,8 @@ def build_mqtt_inputs() -> list[bytes]:
         b'{"v":1,"seq":1e999}',
         b'{"v":NaN}',
         b"1" * 600,
+        *(encode_event(events[0]).replace(old, new) for old, new in _SWAPS),
+        encode_event(events[1]).replace(b"1cXI/Q", b"1cXI*Q"),
     ]
     return [TOPIC + encode_event(event) for event in events] + [TOPIC + payload for payload in odd]
 
@@ -53,17 +70,65 @@ def build_caller_id_inputs() -> list[bytes]:
         (0x80, b"\x01\x0803170856" + b"\x04\x01P"),
         (0x04, b"0317085613800138000"),
         (0x04, b"03170856O"),
+        (0x04, b"0000000013800138000"),
     ]
     messages = [bytes([kind, len(body)]) + body for kind, body in bodies]
     return [message + bytes([-sum(message) & 0xFF]) for message in messages]
 
 
+def build_upload_inputs() -> list[bytes]:
+    """Call id, Content-Digest, CloudSeat-Samples and Range, a line each. Digest: RFC 9530 appendix B.2."""
+    call, digest = f"{SOURCE}-{BOOT}-12", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+    heads = [
+        (call, digest, "80000", "bytes=0-499"),
+        (call, f"sha-512=:AAAA:, {digest}", "0", "bytes=500-"),
+        (call, digest.replace("=:", "==:"), "4294967295", "bytes=-500"),
+        (f"{call}4294967295", "", "-1", "bytes=0-1, 3-4"),
+        ("../calls", digest.upper(), "1e9", "items=0-5"),
+    ]
+    return ["\n".join(head).encode() for head in heads]
+
+
+def build_frame_inputs() -> list[bytes]:
+    """Frames with a right checksum: of no type; and too long by a byte, in few bytes on the line."""
+    return [_frame(9, b"x"), _frame(3, b"\0" * 257)]
+
+
+def _frame(kind: int, payload: bytes) -> bytes:
+    body = struct.pack(">HBHH", 7, kind, 1, 0) + payload
+    return cobs_encode(body + struct.pack(">I", crc32(body))) + b"\0"
+
+
+def build_message_inputs() -> list[bytes]:
+    """Messages and hellos with a part too few, one out of range, settings that fill a hello."""
+    hello = ["hello", 1, SOURCE, 1_780_000_000_000, {"tone": "x" * 200}, []]
+    parts = [
+        ["event", 1],
+        [7],
+        ["hello", 1, SOURCE],
+        ["time", 1 << 60],
+        ["journal_ack", BOOT, [[3, 2]]],
+        hello,
+        [*hello[:5], [[BOOT, 0, 5]] * 8],
+    ]
+    return [cbor2.dumps(said, canonical=True) for said in parts]
+
+
+BUILDERS = {
+    "frames": build_frame_inputs,
+    "messages": build_message_inputs,
+    "mqtt": build_mqtt_inputs,
+    "caller_id": build_caller_id_inputs,
+    "upload": build_upload_inputs,
+}
+
+
 def main() -> None:
     """Write the files."""
-    for target, inputs in (("mqtt", build_mqtt_inputs()), ("caller_id", build_caller_id_inputs())):
+    for target, build in BUILDERS.items():
         folder: Path = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
-        for data in inputs:
+        for data in build():
             (folder / f"{hashlib.sha256(data).hexdigest()[:12]}.bin").write_bytes(data)
 
 

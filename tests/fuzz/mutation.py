@@ -52,6 +52,12 @@ def _edge(draw: Draw, data: bytearray, corpus: "list[bytes]") -> bytearray:
     return data
 
 
+def _replace(draw: Draw, data: bytearray, corpus: "list[bytes]") -> bytearray:
+    if data:
+        data[draw.below(len(data))] = draw.below(256)
+    return data
+
+
 def _insert(draw: Draw, data: bytearray, corpus: "list[bytes]") -> bytearray:
     at = _at(draw, data)
     return data[:at] + draw.take_bytes(1 + draw.below(8)) + data[at:]
@@ -77,4 +83,4 @@ def _cut(draw: Draw, data: bytearray, corpus: "list[bytes]") -> bytearray:
     return data[: _at(draw, data)]
 
 
-_MUTATIONS = (_flip, _flip, _edge, _insert, _delete, _double, _splice, _cut)
+_MUTATIONS = (_flip, _replace, _edge, _insert, _delete, _double, _splice, _cut)

@@ -1,11 +1,19 @@
-"""Run a target over a bounded number of inputs and account for them."""
+"""Run a target over a bounded number of inputs and account for them.
+
+Rules: an input that raises, takes over a second of processor time or never ends, or inputs that together let
+the process grow, are a failure, and the failure names the input.
+"""
 
 import hashlib
 import resource
+import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 from tests.fuzz.mutation import Draw, mutate
 from tests.fuzz.targets import TARGETS, load_corpus
@@ -17,7 +25,12 @@ _WARM_UP = 1000
 
 @dataclass(frozen=True)
 class FuzzReport:
-    """What a run did; `str` is the line that is printed."""
+    """What a run did; `str` is the line that is printed.
+
+    Attributes:
+        growth_kb: of the process's peak memory since the first thousand inputs; on the board of the heap in
+            use.
+    """
 
     target: str
     seed: int
@@ -33,7 +46,7 @@ class FuzzReport:
         return (
             f"fuzz {self.target}: seed {self.seed}, {self.count} inputs in {self.seconds:.1f} s, "
             f"corpus {self.corpus_hash[:16]}, slowest {self.slowest_ms:.1f} ms, "
-            f"memory +{self.growth_kb} kB: {outcomes}"
+            f"memory {self.growth_kb:+} kB: {outcomes}"
         )
 
 
@@ -45,39 +58,70 @@ class FuzzFailure(AssertionError):
         self.data = data
 
 
+class NeverEnds(Exception):
+    """An input had SLOWEST_MS of processor time and more."""
+
+
 def run(target: str, count: int, seed: int) -> FuzzReport:
     """Feed the corpus, then mutations of it, `count` inputs in all.
 
     Raises:
-        FuzzFailure: an assertion failed, anything was raised, one input took over a second of
-            processor time, or memory grew.
+        FuzzFailure: as the module says.
     """
     check, corpus = TARGETS[target], load_corpus(target)
     draw = Draw(seed)
     outcomes: Counter[str] = Counter()
     slowest = 0.0
     memory_kb = _read_peak_memory_kb()
-    began, before = time.perf_counter(), time.process_time()
-    for number in range(count):
-        data = corpus[number] if number < len(corpus) else mutate(draw, corpus)
-        try:
-            outcomes[check(data)] += 1
-        except Exception as error:
-            raise FuzzFailure(target, seed, number, data, repr(error)) from error
-        after = time.process_time()
-        if after - before > slowest:
-            slowest = after - before
-            if slowest * 1000 > SLOWEST_MS:
-                raise FuzzFailure(target, seed, number, data, f"took {slowest:.1f} s")
-        before = after
-        if number == _WARM_UP:
-            memory_kb = _read_peak_memory_kb()
+    progress = [0]
+    with _watched(progress):
+        began, before = time.perf_counter(), time.process_time()
+        for number in range(count):
+            progress[0] = number
+            data = corpus[number] if number < len(corpus) else mutate(draw, corpus)
+            try:
+                outcomes[check(data)] += 1
+            except Exception as error:
+                raise FuzzFailure(target, seed, number, data, repr(error)) from error
+            after = time.process_time()
+            if after - before > slowest:
+                slowest = after - before
+                if slowest * 1000 > SLOWEST_MS:
+                    raise FuzzFailure(target, seed, number, data, f"took {slowest:.1f} s")
+            before = after
+            if number == _WARM_UP:
+                memory_kb = _read_peak_memory_kb()
     growth_kb = _read_peak_memory_kb() - memory_kb
     if growth_kb > GROWTH_KB:
         raise FuzzFailure(target, seed, count, b"", f"memory grew by {growth_kb} kB")
-    corpus_hash = hashlib.sha256(b"".join(hashlib.sha256(data).digest() for data in corpus)).hexdigest()
     seconds = time.perf_counter() - began
-    return FuzzReport(target, seed, count, seconds, corpus_hash, dict(outcomes), slowest * 1000, growth_kb)
+    return FuzzReport(
+        target, seed, count, seconds, hash_corpus(corpus), dict(outcomes), slowest * 1000, growth_kb
+    )
+
+
+def hash_corpus(corpus: list[bytes]) -> str:
+    """SHA-256 over the entries' hashes, hex."""
+    return hashlib.sha256(b"".join(hashlib.sha256(data).digest() for data in corpus)).hexdigest()
+
+
+@contextmanager
+def _watched(progress: list[int]) -> Iterator[None]:
+    """Interrupts an input that is still the same after SLOWEST_MS of the process's own time."""
+    seen = [-1]
+
+    def look(_number: int, _frame: FrameType | None) -> None:
+        if progress[0] == seen[0]:
+            raise NeverEnds
+        seen[0] = progress[0]
+
+    before = signal.signal(signal.SIGVTALRM, look)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SLOWEST_MS / 1000, SLOWEST_MS / 1000)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _read_peak_memory_kb() -> int:

@@ -78,6 +78,7 @@ def test_a_host_hello_says_as_many_ranges_as_fit(settings: dict[str, str], fit: 
         (["hello"], "shape"),
         (["event", 1], "shape"),
         (["hello", 2, SOURCE, BOOT, "0.1.0", 5], "version"),
+        (["hello", True, SOURCE, BOOT, "0.1.0", 5], "version"),
         (["hello", 1, SOURCE, BOOT, "0.1.0"], "shape"),
         (["hello", 1, SOURCE, BOOT, "0.1.0", 5, 6], "shape"),
         (["hello", 1, "box", BOOT, "0.1.0", 5], "source"),
