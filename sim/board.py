@@ -182,6 +182,11 @@ class Board:
         self._cut = (operation, reached)
 
     @property
+    def pid(self) -> int:
+        """Of its child; 0 without power."""
+        return 0 if self._process is None else self._process.pid
+
+    @property
     def is_powered(self) -> bool:
         """True while its child runs."""
         return self._process is not None

@@ -14,6 +14,7 @@ from sim.decode import Heard, Mode, decode_files
 from sim.demo.cli import demo
 from sim.errors import SimulatorError
 from sim.live import run_live_line
+from sim.soak.cli import soak
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +34,7 @@ def _main() -> None:
 app.command()(demo)
 app.command()(chaos)
 app.command()(reconcile)
+app.command()(soak)
 
 
 @app.command()

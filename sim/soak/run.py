@@ -1,0 +1,112 @@
+"""One soak: everything as processes in wall time, calls one after the other, memory read now and then."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from sim.board import HEAP, Board, BoardSettings
+from sim.demo.api import CloudClient
+from sim.demo.check import unix_ms
+from sim.demo.children import Children
+from sim.demo.live import RESIDENTS
+from sim.demo.script import find_residents, plan_calls
+from sim.demo.stack import READY_S, Stack, StackSettings
+from sim.pace import run_paced
+from sim.port import PseudoPort
+from sim.scenario import ScenarioRun, scenario_of
+from sim.seat import Seat
+from sim.soak.memory import OverheardBoard, read_family_kb, read_rss_kb
+from sim.soak.report import BOARD_HEAP, Series, SoakReport
+
+BOX = "5117b0c0ffee"
+FIRST_CALL_S = 1.0
+SETTLE_S = 45.0
+"""No call begins that late: the last one ends, is recorded and uploaded within the time."""
+HEAP_KB = int(HEAP.removesuffix("k"))
+
+
+def run_soak(settings: StackSettings, minutes: float, every_s: float, between_s: float) -> SoakReport:
+    """Start everything, play calls for `minutes`, stop everything. A desk's event stream is open meanwhile.
+
+    Args:
+        every_s: seconds between two readings.
+        between_s: seconds from the start of a call to that of the next.
+    Raises:
+        SimulatorError: a part did not start, or ended by itself.
+    """
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as resources:
+        children = resources.enter_context(Children(settings.folder / "logs"))
+        stack = Stack(settings, children)
+        stack.seed()
+        pids = {"broker": stack.start_broker().process.pid}
+        cloud = stack.start_cloud()
+        stack.await_cloud(cloud)
+        pids["cloud"] = cloud.process.pid
+        desk, login = stack.desks[0].id, stack.login("agent")
+        client = CloudClient(stack.url, login.username, login.password)
+        resources.callback(client.close)
+        resources.enter_context(client.stream(desk))
+        board = Board(BoardSettings(BOX, settings.folder / "flash.bin"))
+        resources.callback(board.close)
+        port = PseudoPort()
+        resources.callback(port.close)
+        agent = stack.start_agent(0, [port.path])
+        agent.await_line("agent.ready", READY_S)
+        pids["agent"] = agent.process.pid
+        pids["board"] = board.pid
+
+        scene, overheard = plan_scene(client, minutes * 60, between_s), OverheardBoard(board)
+        began_ms = time.time_ns() // 1_000_000
+        readings = Readings(pids, overheard, children.check, every_s)
+        end_s = time.monotonic() + minutes * 60
+        run_paced(
+            Seat(scene.line, overheard, port),
+            lambda: time.monotonic() >= end_s,
+            lambda _played, _at_ns: readings.read_when_due(),
+        )
+        ended = [truth for truth in scene.truths if truth.ended_ms is not None]
+        shown = [
+            call
+            for call in client.calls(desk=desk)
+            if call["state"] == "ended" and unix_ms(call["started_at"]) >= began_ms
+        ]
+        return SoakReport(minutes, len(ended), len(shown), readings.series)
+
+
+def plan_scene(client: CloudClient, seconds: float, between_s: float) -> ScenarioRun:
+    """Calls of the demo's script on one line; at least one, however short the time is."""
+    count = 1 + max(0, int((seconds - SETTLE_S - FIRST_CALL_S) // between_s))
+    planned = plan_calls(find_residents(client, min(count, RESIDENTS)), count)
+    calls = [call.table | {"at": FIRST_CALL_S + index * between_s} for index, call in enumerate(planned)]
+    return ScenarioRun(scenario_of({"call": calls}))
+
+
+class Readings:
+    """Memory of each process, read at even intervals.
+
+    Attributes:
+        series: by process; the simulator is this process, the board heap is what its health says.
+    """
+
+    def __init__(
+        self, pids: dict[str, int], board: OverheardBoard, check: Callable[[], None], every_s: float
+    ) -> None:
+        self.series = {name: Series() for name in (*pids, BOARD_HEAP, "simulator")}
+        self._pids, self._board, self._check, self._every_s = pids, board, check, every_s
+        self._began_s = self._due_s = time.monotonic()
+
+    def read_when_due(self) -> None:
+        """Read once an interval; raises ChildFailed if a process has ended."""
+        now_s = time.monotonic()
+        if now_s < self._due_s:
+            return
+        self._due_s += self._every_s
+        self._check()
+        hour = (now_s - self._began_s) / 3600
+        for name, pid in self._pids.items():
+            self.series[name].append(hour, read_family_kb(pid))
+        self.series["simulator"].append(hour, read_rss_kb(os.getpid()))
+        if self._board.free_heap is not None:
+            self.series[BOARD_HEAP].append(hour, HEAP_KB - self._board.free_heap / 1024)
