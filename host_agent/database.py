@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from host_agent.errors import AgentError
+from host_agent.files import make_folder
 
 SCHEMA_VERSION = 1
 
@@ -72,7 +73,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         AgentError: `spool.newer` (made by a newer agent), `spool.damaged`, `spool.unreachable`.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.OperationalError) as error:
         raise AgentError(

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from host_agent.errors import AgentError
+from host_agent.files import make_folder
 from host_agent.intake import Intake
 from host_agent.opus import Encoded, encode_recording
 from host_agent.ports import Instant, JobDone, Worker
@@ -89,7 +90,7 @@ class RecordingFlow:
             self._intake.state("recording_lost", fields, now, lambda: self._index.lose(complete.call))
             self._recordings.drop_audio(complete.call)
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         self._encoding[complete.call] = complete
         self._worker.submit(
             ENCODE,

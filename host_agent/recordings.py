@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from host_agent.errors import AgentError
+from host_agent.files import make_folder
 from host_agent.gaps import Gap, covered_until
 from host_agent.recording_index import RecordingIndex, RecordingRow
 from host_agent.segments import SegmentWriter
@@ -85,7 +86,12 @@ class Recordings:
     """
 
     def __init__(self, root: Path, index: RecordingIndex, now_ms: int) -> None:
-        """Takes up what an earlier run left unfinished."""
+        """Takes up what an earlier run left unfinished.
+
+        Raises:
+            AgentError: `recordings.unwritable`.
+        """
+        _make_folders(root)
         self.has_room = True
         self.late_samples = 0
         self._root = root
@@ -223,6 +229,19 @@ class Recordings:
         writer = SegmentWriter(self.audio_folder(row.call))
         is_past = self._boots.get(row.source, row.boot) != row.boot
         self._writing[row.call] = _Writing(row, writer, now_ms, row.samples, list(row.gaps), is_past=is_past)
+
+
+def _make_folders(root: Path) -> None:
+    """Now, and for good: what is stored later must not lie in a folder that a power cut takes back."""
+    try:
+        make_folder(root / "writing")
+        make_folder(root / "stored")
+    except OSError as error:
+        raise AgentError(
+            "recordings.unwritable",
+            f"The folder of recordings {root} cannot be made: {error}.",
+            "Free some space on its disk, and check the rights of the data folder.",
+        ) from error
 
 
 def _call_of(event: EventRecord) -> str:

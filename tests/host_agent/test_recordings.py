@@ -321,7 +321,6 @@ def test_a_disk_that_is_full_at_the_first_sample_costs_samples_only(
     recordings = desk.core.parts.recordings
     call = board.state("recording_started", 0, call=0, codec="alaw")
     folder = recordings.audio_folder(call_id(board, call))
-    folder.parent.mkdir(parents=True)
     folder.write_bytes(b"in the way")
     board.play(call, 0, b"\x5a" * 1000)
     desk.run(SECOND)
