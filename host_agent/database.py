@@ -70,7 +70,8 @@ def open_database(path: Path) -> sqlite3.Connection:
     """Open or create the file.
 
     Raises:
-        AgentError: `spool.newer` (made by a newer agent), `spool.damaged`, `spool.unreachable`.
+        AgentError: `spool.newer` (made by a newer agent), `spool.damaged`, `spool.unreachable`, `spool.full`,
+            `spool.unwritable`.
     """
     try:
         make_folder(path.parent)
@@ -83,6 +84,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         ) from error
     try:
         _prepare(connection, path)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise _explain(error) from error
     except sqlite3.DatabaseError as error:
         connection.close()
         raise AgentError(

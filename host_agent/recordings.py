@@ -14,6 +14,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from host_agent.errors import AgentError
 from host_agent.files import make_folder
 from host_agent.gaps import Gap, covered_until
@@ -34,6 +36,9 @@ LEEWAY_MS = 60_000
 """How much longer than its call, by the box's own clock, a recording may say it is."""
 MAX_SAMPLES = 24 * 3600 * SAMPLE_RATE_HZ
 """No recording is longer: what is said to lie beyond is not kept."""
+
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,8 @@ class Recordings:
         self._root = root
         self._index = index
         self._full_until_ms = now_ms
+        self._is_full = False
+        self._unplaced: dict[str, list[Gap]] = {}
         self._writing: dict[str, _Writing] = {}
         self._boots: dict[str, str] = {}
         for row in index.in_state("writing"):
@@ -145,8 +152,10 @@ class Recordings:
             try:
                 self._index.begin(call, source, boot, box_call, unix_ms)
                 writing = self._find(call, now_ms)
-            except AgentError:  # no room even for a row: these samples will be missing, and so a gap
-                self._full_until_ms = now_ms + RETRY_MS
+            except AgentError as error:  # no room even for a row
+                self._note_full(call, error.problem, now_ms)
+                _extend(self._unplaced.setdefault(call, []), Gap(first_sample, len(alaw), "disk_full"))
+                return
         if writing is None or first_sample >= MAX_SAMPLES:
             self.late_samples += len(alaw)
             return
@@ -154,10 +163,18 @@ class Recordings:
         if self.has_room and now_ms >= self._full_until_ms:
             try:
                 writing.writer.append(first_sample, alaw)
+                self._is_full = False
                 return
-            except OSError:
-                self._full_until_ms = now_ms + RETRY_MS
+            except OSError as error:
+                self._note_full(call, str(error), now_ms)
         _extend(writing.declared, Gap(first_sample, len(alaw), "disk_full"))
+
+    def _note_full(self, call: str, problem: str, now_ms: int) -> None:
+        """A write found no room; said once until one finds it."""
+        self._full_until_ms = now_ms + RETRY_MS
+        if not self._is_full:
+            log.error("recording.no_room", call=call, problem=problem, remedy="Free some space on the disk.")
+        self._is_full = True
 
     def handle_boot(self, source: str, boot: str) -> None:
         """The box runs as `boot` now: what it recorded in another boot is over."""
@@ -228,7 +245,8 @@ class Recordings:
     def _open(self, row: RecordingRow, now_ms: int) -> None:
         writer = SegmentWriter(self.audio_folder(row.call))
         is_past = self._boots.get(row.source, row.boot) != row.boot
-        self._writing[row.call] = _Writing(row, writer, now_ms, row.samples, list(row.gaps), is_past=is_past)
+        declared = [*row.gaps, *self._unplaced.pop(row.call, [])]
+        self._writing[row.call] = _Writing(row, writer, now_ms, row.samples, declared, is_past=is_past)
 
 
 def _make_folders(root: Path) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 SECTOR = 512
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where images are opened: their own syncs need not be waited for."""
 
 Choose = Callable[[], bool]
 """Whether one unsynced change reached the disk."""

@@ -26,14 +26,12 @@ from host_agent.segments import read_recording
 from host_agent.spool import Spool
 from tests.host_agent.board import Board
 from tests.host_agent.desk import Desk
-from tests.host_agent.disk_log import Change, Choose, Disk, choices
+from tests.host_agent.disk_log import MEMORY, Change, Choose, Disk, choices
 from tests.host_agent.observed_disk import ObservedDisk, observed
 
 SEED = 4
 BOOT, BOX = "1f2e3d4c-7", "a1b2c3d4e5f6"
 AUDIO = bytes(at * 7 % 251 for at in range(6000))
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
-"""Where images are opened: their own syncs need not be waited for."""
 KINDS = {
     *("write", "truncate", "sync", "make", "make_folder"),
     *("rename", "remove", "sync_folder", "promise"),
