@@ -101,7 +101,9 @@ def run_agent(settings: AgentSettings) -> str:
     try:
         credentials = load_credentials(settings.data_dir)
         identity = begin_run(settings.data_dir / "identity.json", credentials.agent if credentials else None)
-        with contextlib.closing(open_database(settings.data_dir / SPOOL)) as database:
+        with contextlib.closing(
+            open_database(settings.data_dir / SPOOL, settings.spool_limit_mb)
+        ) as database:
             return _run(build_agent(settings, identity, credentials, database))
     finally:
         lock.release()

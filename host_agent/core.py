@@ -155,6 +155,7 @@ class Core:
         log.warning("clock.stepped", by_ms=by_ms)
         parts.reception.mark_stepped()
         parts.intake.mark_stepped()
+        parts.housekeeping.mark_stepped(now)
         bounded = max(-0x80000000, min(by_ms, 0x7FFFFFFF))
         parts.intake.state("clock_stepped", {"by_ms": bounded}, now)
         parts.cloud.ask_time_now(now)

@@ -66,9 +66,11 @@ CREATE INDEX recording_state ON recording (state, started_ms);
 """
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, limit_mb: int | None = None) -> sqlite3.Connection:
     """Open or create the file.
 
+    Args:
+        limit_mb: the file grows no larger; at the limit it is as full as a full disk.
     Raises:
         AgentError: `spool.newer` (made by a newer agent), `spool.damaged`, `spool.unreachable`, `spool.full`,
             `spool.unwritable`.
@@ -84,6 +86,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         ) from error
     try:
         _prepare(connection, path)
+        if limit_mb is not None:
+            page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {limit_mb * 1024 * 1024 // page_bytes}")
     except sqlite3.OperationalError as error:
         connection.close()
         raise _explain(error) from error
@@ -141,8 +146,9 @@ def _explain(error: sqlite3.OperationalError) -> AgentError:
     if "full" in str(error):
         return AgentError(
             "spool.full",
-            "The disk is full: events cannot be stored and stay on the box.",
-            "Free some space on the disk of the data folder; the agent goes on by itself.",
+            "The disk is full, or the spool at its limit: events cannot be stored and stay on the box.",
+            "If events do not reach the cloud, look there first; then free some space on the disk, or raise"
+            " CLOUDSEAT_AGENT_SPOOL_LIMIT_MB. The agent goes on by itself.",
         )
     return AgentError(
         "spool.unwritable",

@@ -34,6 +34,11 @@ class Housekeeping:
     flow: RecordingFlow
     due_ms: int = 0
     has_backlog_alarm: bool = False
+    ages_from_ms: int = 0
+
+    def mark_stepped(self, now: Instant) -> None:
+        """The PC's clock jumped: how old the backlog is cannot be told for as long as it may be."""
+        self.ages_from_ms = now.elapsed_ms + self.settings.backlog_alarm_s * 1000
 
     def advance(self, now: Instant) -> None:
         """Run what is due."""
@@ -48,11 +53,12 @@ class Housekeeping:
         self._watch_backlog(now)
 
     def _watch_disk(self, now: Instant) -> None:
-        missing = self.disk.check()
-        while missing > 0 and (rows := self.index.in_state("verified", limit=20)):
-            freed = self.flow.expire(rows)
-            missing -= max(freed, 1)
-            log.warning("disk.expired_recordings", count=len(rows), freed_mb=freed // MB)
+        missing, expired, freed = self.disk.check(), 0, 0
+        while freed < missing and (oldest := self.index.in_state("verified", limit=1)):
+            freed += self.flow.expire(oldest)
+            expired += 1
+        if expired:
+            log.warning("disk.expired_recordings", count=expired, freed_mb=freed // MB)
         is_low = self.disk.check() > 0
         if is_low and not self.disk.is_low:
             fields = {"free_mb": self.disk.free_bytes // MB, "reserve_mb": self.disk.reserve_bytes // MB}
@@ -64,6 +70,8 @@ class Housekeeping:
         self.recordings.has_room = self.captures.has_room = not is_low
 
     def _watch_backlog(self, now: Instant) -> None:
+        if now.elapsed_ms < self.ages_from_ms:
+            return
         backlog = self.spool.backlog()
         age_ms = 0 if backlog.oldest_ms is None else now.unix_ms - backlog.oldest_ms
         is_late = age_ms > self.settings.backlog_alarm_s * 1000

@@ -119,7 +119,7 @@ class Desk:
     def start(self) -> Core:
         """A new run of the agent on the same folder."""
         self.identity = begin_run(self.settings.data_dir / "identity.json")
-        self.database = open_database(self.settings.data_dir / "spool.sqlite")
+        self.database = open_database(self.settings.data_dir / "spool.sqlite", self.settings.spool_limit_mb)
         world = World(
             clock=self.clock,
             worker=self.worker,
