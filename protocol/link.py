@@ -42,6 +42,10 @@ CONTROL_WINDOW = 16
 AUDIO_WINDOW = 32
 """Frames under way on each channel. Payload bytes held at most, each direction: 4,096 and 8,192."""
 
+LOSSY_MS = 1000
+"""For so long after a frame was lost each control frame is written twice: the word that it was lost takes a
+round trip, and a bad line damages few control frames two times."""
+
 MAX_INPUTS = 256
 """Inputs kept for `take`; beyond, frames are left unacknowledged and the peer sends them again."""
 
@@ -114,6 +118,7 @@ class LinkEnd:
 
     def _reset_channels(self) -> None:
         self._order = 0
+        self._loss_ms = -LOSSY_MS  # when a frame was last transmitted again
         self._senders = {CONTROL: Sender(CONTROL_WINDOW), AUDIO: Sender(AUDIO_WINDOW)}
         self._receivers = {CONTROL: Receiver(CONTROL_WINDOW), AUDIO: Receiver(AUDIO_WINDOW)}
 
@@ -281,7 +286,11 @@ class LinkEnd:
             if frame is None:
                 return
             self._order += 1
+            if frame.tries > 1:
+                self._loss_ms = now_ms
             self._say(out, channel, frame.seq, receiver.expected, frame.payload, now_ms)
+            if channel == CONTROL and now_ms - self._loss_ms < LOSSY_MS:
+                self._say(out, channel, frame.seq, receiver.expected, frame.payload, now_ms)
 
     def _say(self, out: bytearray, frame_type: int, seq: int, ack: int, payload: bytes, now_ms: int) -> None:
         self._said_ms = now_ms

@@ -12,12 +12,14 @@ from protocol.link import (
     CONTROL_WINDOW,
     HELLO_MS,
     KEEPALIVE_MS,
+    LOSSY_MS,
     MAX_INPUTS,
     OPENED,
     PEER_TIMEOUT_MS,
     TRANSITIONS,
     LinkEnd,
 )
+from protocol.window import FIRST_TIMEOUT_MS
 from tests.protocol.pair import Pair
 
 T0 = 5_000_000
@@ -197,6 +199,30 @@ def test_control_goes_before_audio() -> None:
     pair.board.send(CONTROL)
     frames = FrameDecoder().feed(pair.board.link.poll(pair.now_ms, budget=10_000))
     assert [frame[1] for frame in frames][:2] == [CONTROL, AUDIO]
+
+
+def test_control_is_written_twice_for_a_while_after_a_loss_and_arrives_once() -> None:
+    pair = open_pair()
+
+    def frames_of_one() -> int:
+        pair.board.send(CONTROL)
+        data = pair.board.link.poll(pair.now_ms)
+        pair.up.write(data)
+        pair.step()
+        return [frame[1] for frame in FrameDecoder().feed(data)].count(CONTROL)
+
+    assert frames_of_one() == 1
+    pair.up.is_cut = True
+    pair.board.send(AUDIO)
+    pair.step()
+    pair.up.is_cut = False
+    pair.run(2 * FIRST_TIMEOUT_MS)
+    assert pair.board.link.retransmitted == 1
+    assert frames_of_one() == 2
+    pair.run(LOSSY_MS)
+    assert frames_of_one() == 1
+    pair.run(100)
+    assert [payload[:1] for payload in pair.host.received].count(b"%d" % CONTROL) == 3
 
 
 def test_budget_bounds_what_is_written_at_once() -> None:

@@ -4,12 +4,24 @@ What `Pair` checks at every step holds throughout; at the end the line heals, an
 and carry both ways.
 """
 
-from hypothesis import settings
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from protocol.framing import AUDIO, CONTROL
 from protocol.link import ASK_MS, PEER_TIMEOUT_MS
+from protocol.window import Receiver, Sender
 from tests.protocol.pair import Pair, Party, Wire
 
 PARTIES = st.sampled_from(["board", "host"])
@@ -111,3 +123,51 @@ class LinkOverABadLine(RuleBasedStateMachine):
 
 TestLinkOverABadLine = LinkOverABadLine.TestCase
 TestLinkOverABadLine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def deliver_doubles(real: Callable[..., Any]) -> Callable[..., Any]:
+    """What has arrived already is handed on again."""
+
+    def accept(self: Receiver, seq: int, payload: bytes) -> Any:
+        return real(self, seq, payload) or ([payload] if seq == self.expected - 1 else [])
+
+    return accept
+
+
+def take_any_order(_real: Callable[..., Any]) -> Callable[..., Any]:
+    """What comes early goes first, and what is missing is not waited for."""
+
+    def accept(self: Receiver, seq: int, payload: bytes) -> Any:
+        self.ack_due, self.expected = True, (seq + 1) & 0xFFFF
+        return [payload]
+
+    return accept
+
+
+def never_send_again(_real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *_: None
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "make"),
+    [
+        (Receiver, "accept", deliver_doubles),
+        (Receiver, "accept", take_any_order),
+        (Sender, "_time_out", never_send_again),
+    ],
+)
+def test_the_machine_finds_a_link_that_does_not_keep_its_word(
+    where: type, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> None:
+    """Without shrinking: that it is found is enough."""
+    quick = settings(
+        max_examples=150,
+        stateful_step_count=40,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+    )
+    with patch.object(where, name, make(getattr(where, name))), pytest.raises(AssertionError):
+        run_state_machine_as_test(LinkOverABadLine, settings=quick)
