@@ -167,6 +167,8 @@ class App:
         """The numbers of a health message."""
         link = self.uplink.link
         return {
+            "calls": self.state.calls,
+            "events": self.journal.next_seq - 1,
             "faults": self.faults,
             "free_heap": gc.mem_free(),
             "gap_samples": self.recorder.lost,
@@ -175,6 +177,7 @@ class App:
             "journal_lost": self.journal.lost,
             "line_mv": self.sensor.loop_mv,
             "readings_dropped": self.device.readings.dropped,
+            "recordings": self.recorder.begun,
             "refused": self.uplink.refused + link.foreign_frames,
         }
 

@@ -68,13 +68,14 @@ class Recorder:
         journal: `append(tick, type, fields)`. ring: RING_SIZE bytes.
 
     Attributes:
-        is_recording: a recording runs. lost: samples that became gaps, since boot.
+        is_recording: a recording runs. begun: recordings, and lost: samples that became gaps, since boot.
         captured: of a capture that is over: call (0: none), tick of its end, samples (0: abandoned), loop
         readings.
     """
 
     def __init__(self, journal: "Journal", ring: bytearray) -> None:
         self.is_recording = False
+        self.begun = 0
         self.lost = 0
         self._journal = journal
         self._ring = ring
@@ -123,6 +124,7 @@ class Recorder:
             self._drop(self._open.pop(0))
         self._open.append(Recording(call, self._place_at(tick)))
         self.is_recording = True
+        self.begun += 1
         self._held = None
 
     def stop(self, tick: int) -> "int | None":

@@ -62,12 +62,14 @@ class LineState:
         ear: `set_hook(off_hook)`, `ring_ended(tick)`, `pulse_dialled()`.
 
     Attributes:
-        state: one of the words above. call: the open call, or None. is_by_box: the box holds the line itself.
+        state: one of the words above. call: the open call, or None. calls: opened since boot.
+        is_by_box: the box holds the line itself.
     """
 
     def __init__(self, journal: "Journal", recorder: "Recorder", ear: "Ear") -> None:
         self.state = STARTING
         self.call: "int | None" = None
+        self.calls = 0
         self.is_by_box = False
         self.loop_mv = 0
         self._journal = journal
@@ -140,6 +142,7 @@ class LineState:
 
     def _open(self) -> None:
         self.call = self._journal.next_seq
+        self.calls += 1
         self._bursts = 0
         self._digits = ""
 

@@ -181,3 +181,4 @@ def test_health_comes_each_ten_seconds(bench: Bench, away_ms: int) -> None:
     bench.hold(IDLE_MV, 31_000)
     assert len(bench.desk.health) == 3
     assert bench.desk.health[-1]["free_heap"] > 16_000
+    assert bench.desk.health[-1]["events"] == len(bench.desk.events)
