@@ -115,7 +115,10 @@ def build_schemas() -> dict[str, Schema]:
     }
     return {
         "event": {**event, "allOf": build_choice("type", "fields", EVENTS)},
-        "health": build_object({"v": version, "at": TIME}),
+        "health": build_object(
+            {"v": version, "at": TIME, "boot": BOOT, "published": UINT, "sources": {"type": "object"}},
+            optional=("boot", "published", "sources"),
+        ),
         "status": build_object({**status, **boxes}, optional=tuple(boxes)),
         "reply": build_object({**reply, "reason": {"type": "string"}, "at": TIME}),
         "command": {**command, "allOf": build_choice("command", "args", COMMANDS)},

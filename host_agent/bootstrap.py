@@ -37,6 +37,7 @@ from host_agent.reception import Reception
 from host_agent.recording_flow import RecordingFlow
 from host_agent.recording_index import RecordingIndex
 from host_agent.recordings import Recordings
+from host_agent.report import Reporter
 from host_agent.runner import Inputs, SteppedRun, Supervisor, run_in_wall_time
 from host_agent.serial_link import find_ports, open_link
 from host_agent.settings import AgentSettings
@@ -157,6 +158,8 @@ def build_core(
     boxes = Boxes(world.open_port, set(settings.ports))
     flow = RecordingFlow(recordings, index, intake, world.worker, UploadQueue(world.draw), world.throttle)
     disk = DiskWatch(world.read_free, settings.disk_reserve_mb)
+    publisher = _build_publisher(settings, spool, bridge, world)
+    reporter = Reporter(spool, index, publisher, bridge)
     parts = Parts(
         boxes=boxes,
         reception=Reception(
@@ -164,13 +167,13 @@ def build_core(
         ),
         intake=intake,
         spool=spool,
-        publisher=_build_publisher(settings, spool, bridge, world),
+        publisher=publisher,
         recordings=recordings,
         flow=flow,
         commands=CommandFlow(CommandTable(database), boxes, bridge, offset),
         bridge=bridge,
         cloud=CloudLink(settings.cloud_url, offset, world.clock, world.worker, claim),
-        housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, captures, flow),
+        housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, captures, flow, reporter),
         steps=StepDetector(),
         accept=world.accept,
         may_upload=lambda instant: not is_quiet(settings.quiet_hours, instant.unix_ms),

@@ -58,11 +58,16 @@ class Bridge:
             "status", source, build_status(state, now.unix_ms, agent=self._agent, firmware=firmware)
         )
 
-    def tell_health(self, source: str, numbers: dict[str, Any], now: Instant) -> None:
-        """A box's numbers; what is neither number nor text is left out."""
+    def tell_health(self, source: str, boot: str, numbers: dict[str, Any], now: Instant) -> None:
+        """A box's numbers, counted since `boot`; what is neither number nor text is left out."""
         plain = {name: value for name, value in numbers.items() if isinstance(value, (int, str))}
-        body = {**plain, "v": 1, "at": format_utc(now.unix_ms)}
+        body = {**plain, "v": 1, "at": format_utc(now.unix_ms), "boot": boot}
         self._publish("health", source, json.dumps(body).encode())
+
+    def tell_report(self, report: dict[str, Any], now: Instant) -> bool:
+        """What this PC holds (see `report`); False: not connected."""
+        body = {**report, "v": 1, "at": format_utc(now.unix_ms)}
+        return self._publish("health", self._agent, json.dumps(body, separators=(",", ":")).encode())
 
     def say_goodbye(self, attached: dict[str, str], now: Instant) -> None:
         """In order, before the connection is closed."""

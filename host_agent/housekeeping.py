@@ -1,5 +1,5 @@
-"""What the agent does now and then: look at the disk, let old things go, and raise the alarm for what waits
-too long."""
+"""What the agent does now and then: look at the disk, let old things go, raise the alarm for what waits too
+long, and say what it holds."""
 
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from host_agent.ports import Instant
 from host_agent.recording_flow import RecordingFlow
 from host_agent.recording_index import RecordingIndex
 from host_agent.recordings import Recordings
+from host_agent.report import Reporter
 from host_agent.settings import AgentSettings
 from host_agent.spool import Spool
 
@@ -32,6 +33,7 @@ class Housekeeping:
     recordings: Recordings
     captures: Captures
     flow: RecordingFlow
+    reporter: Reporter
     due_ms: int = 0
     has_backlog_alarm: bool = False
     ages_from_ms: int = 0
@@ -51,6 +53,7 @@ class Housekeeping:
         self.captures.prune(now.unix_ms - self.settings.capture_retention_days * DAY_MS)
         self._watch_disk(now)
         self._watch_backlog(now)
+        self.reporter.advance(now)
 
     def _watch_disk(self, now: Instant) -> None:
         missing, expired, freed = self.disk.check(), 0, 0

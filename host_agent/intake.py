@@ -41,7 +41,7 @@ class Intake:
         self._identity = identity
         self._offset = offset
         self._anchor: TimeAnchor | None = None
-        self._seq = 0
+        self._seq = 1
         self._pending: list[_Pending] = []
         self._retry_ms: int | None = None
         self.stored = 0

@@ -49,6 +49,7 @@ class Publisher:
         self._flights: dict[int, _Flight] = {}
         self._last_n = 0
         self._connected = False
+        self.published = 0
         self.republished = 0
 
     def handle_connected(self, now_ms: int) -> None:
@@ -98,6 +99,7 @@ class Publisher:
         if not self._publish(flight.event):
             self._connected = False
             return False
+        self.published += flight.tries == 0
         self.republished += flight.tries > 0
         wait_ms = min(self._republish_after_ms << min(flight.tries, 16), MAX_WAIT_MS)
         flight.due_ms = now_ms + round(wait_ms * (1 + 0.2 * self._draw()))

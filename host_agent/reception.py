@@ -213,7 +213,7 @@ class Reception:
         self._captures.handle_told(session.source, session.boot, said, at, anchor.clock, now.unix_ms)
 
     def _hear_health(self, session: BoxSession, said: HealthSaid, now: Instant) -> None:
-        self._bridge.tell_health(session.source, said.numbers, now)
+        self._bridge.tell_health(session.source, session.boot, said.numbers, now)
 
     def _hear_log(self, session: BoxSession, said: LogSaid, now: Instant) -> None:
         log.info("box.said", source=session.source, level=said.level, text=said.text)

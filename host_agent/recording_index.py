@@ -110,6 +110,15 @@ class RecordingIndex:
         row = self._db.execute(f"SELECT count(*) FROM recording WHERE state IN ({marks})", states).fetchone()
         return int(row[0])
 
+    def count_by_day(self, since_ms: int, offset_ms: int, day_ms: int) -> list[tuple[str, int, str, int]]:
+        """(source, UTC ms of the day's begin, state, how many) of those begun since; `offset_ms`: zone."""
+        query = (
+            "SELECT source, started_ms - (started_ms + ?) % ? AS day, state, count(*) FROM recording"
+            " WHERE started_ms >= ? GROUP BY source, day, state ORDER BY source, day, state"
+        )
+        rows = self._db.execute(query, (offset_ms, day_ms, since_ms))
+        return [(source, at_ms, state, count) for source, at_ms, state, count in rows]
+
     def _set(self, query: str, values: tuple[object, ...]) -> None:
         with transaction(self._db):
             self._db.execute(query, values)

@@ -110,6 +110,21 @@ class Spool:
         )
         return [Waiting(n, source, boot, seq, payload.encode()) for n, source, boot, seq, payload in rows]
 
+    def waiting_ids(self) -> list[tuple[str, str, int]]:
+        """(source, boot, seq) of all that waits, in order of arrival."""
+        query = "SELECT source, boot, seq FROM event WHERE committed_ms IS NULL ORDER BY n"
+        return [(source, boot, seq) for source, boot, seq in self._db.execute(query)]
+
+    def arrived(self, after_n: int) -> list[tuple[int, str, str, int]]:
+        """(n, source, boot, seq) of everything behind `after_n`, in order."""
+        query = "SELECT n, source, boot, seq FROM event WHERE n > ? ORDER BY n"
+        return [(n, source, boot, seq) for n, source, boot, seq in self._db.execute(query, (after_n,))]
+
+    def last_before(self, at_ms: int) -> int:
+        """`n` of the last event stored before `at_ms` (UTC by the PC), 0 where there is none."""
+        query = "SELECT coalesce(max(n), 0) FROM event WHERE stored_ms < ?"
+        return int(self._db.execute(query, (at_ms,)).fetchone()[0])
+
     def backlog(self) -> Backlog:
         """How much waits, and since when."""
         query = "SELECT count(*), min(stored_ms) FROM event WHERE committed_ms IS NULL"

@@ -132,10 +132,11 @@ def test_what_the_agent_publishes() -> None:
     broker, bridge = KeepingBroker(), Bridge("0123456789ab")
     bridge.join(broker, "tianyu-1")
     bridge.handle_up({SOURCE: "0.1.0"}, NOW)
-    bridge.tell_health(SOURCE, {"heap_free": 123_456, "loop_mv": -48_000}, NOW)
+    bridge.tell_health(SOURCE, "1f2e3d4c-7", {"heap_free": 123_456, "loop_mv": -48_000}, NOW)
+    bridge.tell_report({"published": 3, "sources": {}}, NOW)
     bridge.reply(SOURCE, "0b6f2a52-5a6b-4d4f-9d0e-0123456789ab", "refused", "clock_unknown", NOW)
     bridge.say_goodbye({SOURCE: "0.1.0"}, NOW)
-    assert len(broker.published) == 6
+    assert len(broker.published) == 7
     for topic, payload, qos, retain in broker.published:
         name = topic.rsplit("/", 1)[1]
         assert find_errors(name, json.loads(payload)) == [], topic
