@@ -21,6 +21,7 @@ from cloud_broker.domain.times import iso_ms
 from cloud_broker.errors import DemoPasswords
 from cloud_broker.handlers.consumer import Consumer
 from cloud_broker.handlers.enrolment import Enrolment, count_demo_users
+from cloud_broker.handlers.nightly import Nightly
 from cloud_broker.handlers.people import People
 from cloud_broker.handlers.playback import Playback
 from cloud_broker.handlers.recordings import Recordings
@@ -104,6 +105,11 @@ def build_connection(cloud: Cloud) -> Connection:
 def build_consumer(cloud: Cloud, connection: Connection) -> Consumer:
     """The thread that works through what the broker has; not started."""
     return Consumer(connection, cloud.database, cloud.clock, lambda pop: describe_pop(cloud.database, pop))
+
+
+def build_nightly(cloud: Cloud) -> Nightly:
+    """The thread that works at night; not started."""
+    return Nightly(cloud.database, cloud.clock, cloud.settings.reconcile_at_ms)
 
 
 def build_broker(settings: Settings, secret: bytes) -> Broker:

@@ -11,10 +11,12 @@ import typer
 from pydantic import ValidationError
 
 from cloud_broker.adapters.mosquitto import write_config
-from cloud_broker.bootstrap import Cloud, build_cloud, build_connection, build_consumer
+from cloud_broker.bootstrap import Cloud, build_cloud, build_connection, build_consumer, build_nightly
 from cloud_broker.demo import seed_demo
+from cloud_broker.domain.reconciliation import WHOLE
 from cloud_broker.domain.views import Invalid, NotFound
 from cloud_broker.errors import CloudError, SettingsRefused
+from cloud_broker.handlers.reconcile import reconcile_day
 from cloud_broker.handlers.setup import DEFAULT_LINES, add_desk, add_user
 from cloud_broker.log import configure_logging
 from cloud_broker.settings import Settings
@@ -49,10 +51,13 @@ def serve(
                 on_ready=lambda: print(f"cloud.ready url={address}", flush=True),
                 on_stop=cloud.hub.end_streams,
             )
+            nightly = build_nightly(cloud)
             consumer.start()
+            nightly.start()
             try:
                 server.run(sockets=[listener])
             finally:
+                nightly.close()
                 consumer.close()
 
 
@@ -61,6 +66,32 @@ def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's schema up to date (`serve` does it too)."""
     with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
         print(f"migrated {cloud.database.engine.url.render_as_string()}")
+
+
+@app.command()
+def reconcile(
+    day: Annotated[str | None, typer.Option(help="in Asia/Shanghai, 2026-03-17; default: yesterday")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a box and day")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Compare what boxes, desk PCs and the cloud counted on a day; exit 1 if something is missing.
+
+    It runs each night by itself (CLOUDSEAT_CLOUD_RECONCILE_AT); running it again changes nothing.
+
+    Examples:
+
+        cloudseat-cloud reconcile
+
+        cloudseat-cloud reconcile --day 2026-03-17 --json
+    """
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        compared = reconcile_day(cloud.database, cloud.clock.now_ms(), day)
+        for one in compared:
+            print(json.dumps(one.describe(), ensure_ascii=False) if as_json else one.describe_line())
+        if not compared:
+            print("nothing was stated on that day", file=sys.stderr)
+        if any(one.result.state != WHOLE for one in compared):
+            raise typer.Exit(1)
 
 
 @app.command("seed-demo")

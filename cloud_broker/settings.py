@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     store: str = Field("", description="folder or s3://bucket/prefix; empty: recordings in data_dir")
     mosquitto_dir: Path | None = Field(None, description="keep Mosquitto's passwd and acl here and reload it")
     demo: bool = Field(False, description="allow the well-known demo passwords")
+    reconcile_at: str = Field(
+        "03:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Asia/Shanghai; compares the days before"
+    )
+    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus metrics on 127.0.0.1; 0: off")
     clock: str = Field("system", description="system, or stepped://HOST:PORT of a simulator")
 
     @field_validator("clock")
@@ -61,6 +65,12 @@ class Settings(BaseSettings):
     @property
     def recordings(self) -> str:
         return self.store or str(self.data_dir / RECORDINGS_FOLDER)
+
+    @property
+    def reconcile_at_ms(self) -> int:
+        """Milliseconds after midnight."""
+        hours, minutes = map(int, self.reconcile_at.split(":"))
+        return (hours * 60 + minutes) * 60_000
 
     @property
     def broker_for_agents(self) -> tuple[str, int]:

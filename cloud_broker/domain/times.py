@@ -25,6 +25,16 @@ CHINA_OFFSET_MS = 8 * 3_600_000
 DAY_MS = 86_400_000
 
 
+def china_day(at_ms: int) -> str:
+    """`2026-03-17`: the day in Asia/Shanghai that `at_ms` falls into."""
+    return to_datetime(at_ms + CHINA_OFFSET_MS).date().isoformat()
+
+
+def parse_day_ms(day: str) -> int:
+    """Midnight in Asia/Shanghai of `2026-03-17`. Raises ValueError."""
+    return to_ms(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)) - CHINA_OFFSET_MS
+
+
 def china_day_start_ms(at_ms: int) -> int:
     """Midnight in Asia/Shanghai of the day `at_ms` falls into."""
     return at_ms - (at_ms + CHINA_OFFSET_MS) % DAY_MS

@@ -8,14 +8,11 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud_broker.adapters.mqtt import Connection, Incoming
-from cloud_broker.adapters.sql import outbox
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.domain.numbers import mask
 from cloud_broker.domain.pops import Pop
-from cloud_broker.domain.times import DAY_MS, china_day_start_ms
 from cloud_broker.handlers.ingest import BatchResult, Message, Range, ingest, set_aside
 from cloud_broker.handlers.presence import close_calls_of_absent_boxes, note_health, note_status
-from cloud_broker.handlers.reconcile import reconcile
 from cloud_broker.ports import Clock, Publisher
 from protocol.errors import TopicError
 from protocol.topics import build_pop_topic, build_topic, parse_topic
@@ -26,9 +23,6 @@ IDLE_S = 1.0
 RETRY_S = 2.0
 MAX_RANGES = 100
 SWEEP_EVERY_MS = 5_000
-NIGHT_MS = 3 * 3_600_000
-"""Reconciled and cleaned at 3:00 in Asia/Shanghai, and at every start."""
-OUTBOX_LIFE_MS = DAY_MS
 
 
 class Consumer:
@@ -46,7 +40,6 @@ class Consumer:
         self._clock = clock
         self._describe_pop = describe_pop
         self._swept_ms = 0
-        self._last_night_ms = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer", daemon=True)
 
@@ -117,19 +110,8 @@ class Consumer:
         self._swept_ms = now_ms
         try:
             close_calls_of_absent_boxes(self._database, now_ms)
-            self._clean_up_at_night(now_ms)
         except Exception:  # the supervisor: messages go on
             log.exception("consumer.sweep_failed")
-
-    def _clean_up_at_night(self, now_ms: int) -> None:
-        night = china_day_start_ms(now_ms - NIGHT_MS)
-        if night <= self._last_night_ms:
-            return
-        holes = reconcile(self._database, now_ms)
-        log.info("reconcile.done", sources_with_holes=len(holes))
-        with self._database.write() as connection:
-            outbox.forget_before(connection, now_ms - OUTBOX_LIFE_MS)
-        self._last_night_ms = night
 
 
 def answer(publisher: Publisher, result: BatchResult, describe_pop: Callable[[Pop], bytes]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from cloud_broker.adapters.sql import homes, letters, tables
 from cloud_broker.adapters.sql.engine import Database
+from cloud_broker.handlers import counts
 from cloud_broker.handlers.projection import project_calls
 from cloud_broker.ports import Clock
 from protocol.ids import is_source
@@ -18,6 +19,7 @@ from protocol.topics import parse_topic
 
 GONE_AFTER_MS = 120_000
 MAX_HEALTH_BYTES = 4096
+MAX_REPORT_BYTES = 128 * 1024
 MAX_FIRMWARE = 64
 
 
@@ -46,16 +48,37 @@ def note_status(database: Database, clock: Clock, topic: str, payload: bytes) ->
 
 
 def note_health(database: Database, clock: Clock, topic: str, payload: bytes) -> None:
-    """Keep the newest health numbers of a box that is at home at this desk."""
+    """Keep the newest health numbers of a box that is at home at this desk, or the report of its agent."""
+    now_ms = clock.now_ms()
     _, desk, source = parse_topic(topic)
-    if _read(payload) is None or len(payload) > MAX_HEALTH_BYTES:
+    body = _read(payload) if len(payload) <= MAX_REPORT_BYTES else None
+    if body is None:
         return
     with database.write() as connection:
-        connection.execute(
+        agent = tables.agent.c
+        query = select(agent.desk).where(agent.id == source, agent.revoked_ms.is_(None))
+        if connection.execute(query).scalar() == desk:
+            _note_report(connection, now_ms, topic, payload, body)
+            return
+        if len(payload) > MAX_HEALTH_BYTES:
+            return
+        at_home = (
             update(tables.box)
             .where(tables.box.c.source == source, tables.box.c.desk == desk)
             .values(health=payload.decode())
         )
+        if connection.execute(at_home).rowcount:
+            counts.note_box_counts(connection, now_ms, source, body)
+
+
+def _note_report(
+    connection: Connection, now_ms: int, topic: str, payload: bytes, body: dict[str, Any]
+) -> None:
+    _, desk, agent = parse_topic(topic)
+    try:
+        counts.note_report(connection, now_ms, desk, agent, body)
+    except counts.ReportMalformed:
+        letters.keep_letter(connection, now_ms, topic, "report", payload)
 
 
 def close_calls_of_absent_boxes(database: Database, now_ms: int) -> None:

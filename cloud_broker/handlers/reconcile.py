@@ -1,78 +1,149 @@
-"""Each night: is there a sequence number that nobody accounts for?
+"""Each night the box's counters, the agent's and the cloud's are compared, per source and day.
 
-Events of a boot count up without a hole. A number that is neither in the log nor in an `events_lost` of
-the box is missing: an alarm a box, with the ranges. Late events close holes by themselves.
+A day that is not whole raises an alarm with what is missing, once; the alarm closes by itself when late
+events fill the gap. What only waits on a desk PC is no alarm in the first night: PCs sleep, too.
 """
 
-import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+import structlog
+from sqlalchemy import Connection
 
-from cloud_broker.adapters.sql import letters, tables
+from cloud_broker.adapters.sql import days, letters
 from cloud_broker.adapters.sql.engine import Database
-from cloud_broker.domain.times import DAY_MS
+from cloud_broker.domain.reconciliation import WAITING, WHOLE, DayResult, Gap, compare
+from cloud_broker.domain.times import DAY_MS, china_day, parse_day_ms
+from cloud_broker.domain.views import Invalid
 
-LOOK_BACK_MS = 2 * DAY_MS
-SETTLED_MS = 10 * 60_000
-"""Events younger than this may still be on their way."""
+log = structlog.get_logger()
 
-Hole = tuple[str, int, int]
-
-
-def reconcile(database: Database, now_ms: int) -> dict[str, list[Hole]]:
-    """Holes (boot, first, last) by source, of boots heard of in the last two days; alarms raised."""
-    with database.write() as connection:
-        holes = _find_holes(connection, now_ms)
-        for source, ranges in holes.items():
-            missing = sum(last - first + 1 for _, first, last in ranges)
-            detail = f"{missing} events missing: " + ", ".join(f"{b}:{f}-{last}" for b, f, last in ranges[:5])
-            letters.raise_alarm(connection, now_ms, "events_missing", source, detail)
-    return holes
+ALARM = "day_incomplete"
+NIGHTLY_DAYS = 3
+OPEN_DAYS = 30
+"""A day that stays open is looked at again for so long."""
+MAX_SAID = 5
 
 
-def find_gaps(numbers: Iterable[int], lost: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges between the least and the greatest of `numbers` that are neither among them nor in `lost`."""
-    known = [(number, number) for number in numbers]
-    if not known:
-        return []
-    first, last = min(known)[0], max(known)[0]
-    gaps, wanted = [], first
-    for start, end in sorted([*known, *lost]):
-        if start > wanted and start <= last:
-            gaps.append((wanted, start - 1))
-        wanted = max(wanted, end + 1)
-    return gaps
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One source and day."""
+
+    source: str
+    day: str
+    desk: str
+    result: DayResult
+
+    def describe(self) -> dict[str, Any]:
+        """For programs."""
+        result = self.result
+        return {
+            "source": self.source,
+            "day": self.day,
+            "desk": self.desk,
+            "state": result.state,
+            "box": result.box,
+            "agent": result.agent,
+            "cloud": result.cloud,
+            "gaps": [gap.describe() for gap in result.gaps],
+        }
+
+    def describe_line(self) -> str:
+        """For a terminal."""
+        counted = f"box {self.result.box.get('events', '-')}, PC {self.result.agent.get('events', '-')}"
+        line = f"{self.result.state:8} {self.day} {self.source} {self.desk}: events {counted}"
+        line += f", cloud {self.result.cloud.get('events', 0)}"
+        return f"{line}; missing {describe(self.result.gaps)}" if self.result.gaps else line
 
 
-def _find_holes(connection: Connection, now_ms: int) -> dict[str, list[Hole]]:
-    event = tables.event.c
-    recent = select(event.source, event.boot).where(
-        event.received_ms >= now_ms - LOOK_BACK_MS, event.received_ms < now_ms - SETTLED_MS
-    )
-    counted = (
-        select(event.source, event.boot)
-        .where(event.received_ms < now_ms - SETTLED_MS)
-        .group_by(event.source, event.boot)
-        .having(func.max(event.seq) - func.min(event.seq) + 1 > func.count())
-    )
-    suspects = connection.execute(recent.intersect(counted)).all()
-    holes: dict[str, list[Hole]] = defaultdict(list)
-    for source, boot in sorted((row.source, row.boot) for row in suspects):
-        query = select(event.seq).where(event.source == source, event.boot == boot)
-        numbers = connection.execute(query).scalars()
-        gaps = find_gaps(numbers, _load_lost(connection, source).get(boot, ()))
-        holes[source] += [(boot, first, last) for first, last in gaps]
-    return {source: ranges for source, ranges in holes.items() if ranges}
+def reconcile_day(database: Database, now_ms: int, day: str | None) -> list[Compared]:
+    """One day by hand; None: yesterday.
+
+    Raises:
+        Invalid: `day` is none, or has not begun.
+    """
+    day = day or china_day(now_ms - DAY_MS)
+    try:
+        begun_ms = parse_day_ms(day)
+    except ValueError as error:
+        raise Invalid("day", "unknown") from error
+    if begun_ms > now_ms:
+        raise Invalid("day", "unknown")
+    return reconcile(database, now_ms, day, day)
 
 
-def _load_lost(connection: Connection, source: str) -> Mapping[str, list[tuple[int, int]]]:
-    """What the box itself declared lost, by boot."""
-    event = tables.event.c
-    query = select(event.fields).where(event.source == source, event.type == "events_lost")
-    lost: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for text in connection.execute(query).scalars():
-        fields = json.loads(text)
-        lost[fields["lost_boot"]].append((fields["first"], fields["last"]))
-    return lost
+def reconcile_night(database: Database, now_ms: int) -> list[Compared]:
+    """Compare the last days that have ended, and those before that are open."""
+    last = china_day(now_ms - DAY_MS)
+    compared = reconcile(database, now_ms, china_day(now_ms - NIGHTLY_DAYS * DAY_MS), last)
+    return compared + reconcile_open(database, now_ms, before=china_day(now_ms - NIGHTLY_DAYS * DAY_MS))
+
+
+def reconcile_open(database: Database, now_ms: int, before: str = "9999-12-31") -> list[Compared]:
+    """Look again at the days before `before` that were not whole."""
+    with database.read() as connection:
+        found = days.load_open_days(connection, china_day(now_ms - OPEN_DAYS * DAY_MS))
+    compared = []
+    for source, open_days in found.items():
+        wanted = [day for day in open_days if day < before]
+        if wanted:
+            compared += reconcile(database, now_ms, wanted[0], wanted[-1], [source])
+    return compared
+
+
+def reconcile(
+    database: Database, now_ms: int, first_day: str, last_day: str, sources: Iterable[str] | None = None
+) -> list[Compared]:
+    """Compare the days `first_day`..`last_day` (both included), of all sources or of some."""
+    with database.read() as connection:
+        homes = days.load_sources(connection)
+    compared = []
+    for source in sorted(homes if sources is None else homes.keys() & set(sources)):
+        with database.write() as connection:
+            compared += _reconcile_source(connection, now_ms, source, homes[source], first_day, last_day)
+    return compared
+
+
+def _reconcile_source(
+    connection: Connection, now_ms: int, source: str, desk: str, first_day: str, last_day: str
+) -> list[Compared]:
+    results = compare(*days.load_facts(connection, now_ms, source, first_day, last_day))
+    compared = []
+    for day in sorted(day for day in results if first_day <= day <= last_day):
+        result = results[day]
+        has_changed = days.store_day(connection, now_ms, source, day, desk, result)
+        subject = f"{source} {day}"
+        if result.state == WHOLE:
+            letters.close_alarm(connection, now_ms, ALARM, subject)
+        elif has_changed and _is_alarming(result, day, now_ms):
+            log.warning("reconcile.gap", source=source, day=day, state=result.state, desk=desk)
+            letters.raise_alarm(connection, now_ms, ALARM, subject, describe(result.gaps))
+        compared.append(Compared(source, day, desk, result))
+    return compared
+
+
+def _is_alarming(result: DayResult, day: str, now_ms: int) -> bool:
+    """Not while the day still runs; and what waits on a desk PC may wait one night."""
+    nights = (now_ms - parse_day_ms(day)) // DAY_MS
+    return nights >= (2 if result.state == WAITING else 1)
+
+
+def describe(gaps: Sequence[Gap]) -> str:
+    """What is missing, exactly, as far as it fits: `4 events: 1f2e3d4c-7:4-5 cloud, …`."""
+    parts = []
+    for kind, plural in (("event", "events"), ("recording", "recordings")):
+        of_kind = [gap for gap in gaps if gap.kind == kind]
+        if of_kind:
+            said = [_name(gap) for gap in of_kind[:MAX_SAID]]
+            more = ", …" if len(of_kind) > MAX_SAID else ""
+            parts.append(f"{sum(gap.size for gap in of_kind)} {plural}: {', '.join(said)}{more}")
+    parts += [f"{gap.size} {gap.kind} counted by the box alone" for gap in gaps if gap.kind.endswith("s")]
+    return "; ".join(parts)
+
+
+def _name(gap: Gap) -> str:
+    if gap.kind == "recording":
+        return f"{gap.call} {gap.where}"
+    numbers = str(gap.first) if gap.first == gap.last else f"{gap.first}-{gap.last}"
+    return f"{gap.boot}:{numbers} {gap.where}"

@@ -4,8 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy.exc import DataError
 
 from cloud_broker.adapters.sql import letters
@@ -15,7 +13,6 @@ from cloud_broker.handlers import held as held_module
 from cloud_broker.handlers.decode import decode_event
 from cloud_broker.handlers.held import Held
 from cloud_broker.handlers.ingest import Message, ingest, set_aside
-from cloud_broker.handlers.reconcile import find_gaps, reconcile
 from protocol import events as protocol_events
 from tests.cloud_broker import world
 from tests.cloud_broker.world import BOX, DESK, HQ, NOW_MS, OTHER_DESK, WANG, Box, message, take_in
@@ -70,30 +67,6 @@ def test_agents_do_not_decide(held: Held) -> None:
             verb(WANG)
     with pytest.raises(NotAllowed):
         held.admit_box(WANG, BOX, DESK)
-
-
-def test_a_hole_is_an_alarm_until_it_is_filled(cloud: Cloud, held: Held) -> None:
-    events = world.answered_call()
-    take_in(cloud, events[:3] + events[5:])
-    tomorrow_ms = NOW_MS + 3_600_000
-    assert reconcile(cloud.database, NOW_MS) == {}  # still on their way, perhaps
-    assert reconcile(cloud.database, tomorrow_ms) == {BOX: [(world.BOOT, 4, 5)]}
-    assert held.alarms(HQ, 10)[0]["detail"] == f"2 events missing: {world.BOOT}:4-5"
-    take_in(cloud, events[3:4])
-    lost = Box(boot=world.LATER_BOOT).say(
-        "events_lost", 5, lost_boot=world.BOOT, first=5, last=5, reason="journal_full"
-    )
-    take_in(cloud, [lost])
-    assert reconcile(cloud.database, tomorrow_ms) == {}
-
-
-@given(st.sets(st.integers(0, 60)), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=5))
-def test_gaps_and_numbers_and_losses_cover_all(numbers: set[int], spans: list[tuple[int, int]]) -> None:
-    lost = [(first, first + length) for first, length in spans]
-    declared = {n for first, last in lost for n in range(first, last + 1)}
-    expected = set(range(min(numbers), max(numbers) + 1)) - numbers - declared if numbers else set()
-    gaps = find_gaps(numbers, lost)
-    assert {n for first, last in gaps for n in range(first, last + 1)} == expected
 
 
 def test_what_is_quarantined_while_a_box_is_admitted_is_kept(

@@ -73,11 +73,22 @@ dead_letter = Table(
     "dead_letter",
     metadata,
     _id(),
-    Column("at_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),  # when it came first
     Column("topic", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("resolved_ms", BigInteger),
+    Column("digest", Text, nullable=False),  # of topic, reason and payload: the same letter again is a count
+    Column("count", Integer, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("desk", Text),  # as far as topic and payload can be read
+    Column("source", Text),
+    Column("boot", Text),
+    Column("seq", BigInteger),
+    Column("resolution", Text),  # replayed, set_aside; NULL while it is open
+    Column("note", Text),  # why it was set aside
+    Index("ix_dead_letter_digest", "digest", unique=True),
+    Index("ix_dead_letter_source", "source"),
 )
 
 alarm = Table(
@@ -92,6 +103,68 @@ alarm = Table(
     Column("count", Integer, nullable=False),
     Column("resolved_ms", BigInteger),
     UniqueConstraint("kind", "subject"),
+)
+
+# Who decided what about letters, alarms and boxes.
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("user_id", BigInteger),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # letter:7, alarm:3, box:a1b2c3d4e5f6
+    Column("detail", Text, nullable=False),
+    Index("ix_audit_subject", "subject"),
+)
+
+# ---- reconciliation: what each side says it has ------------------------------------------------------------
+
+# What a box counted up to the end of a day (Asia/Shanghai, as received), since it booted.
+box_count = Table(
+    "box_count",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("boot", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("events", BigInteger, nullable=False),  # the greatest sequence number
+    Column("calls", BigInteger, nullable=False),
+    Column("recordings", BigInteger, nullable=False),
+)
+
+# The newest report of an agent about one source.
+agent_report = Table(
+    "agent_report",
+    metadata,
+    Column("agent", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),  # when it came
+    Column("body", Text, nullable=False),
+)
+
+# One row a source and day; written anew by each comparison.
+reconciled_day = Table(
+    "reconciled_day",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("desk", Text, nullable=False),
+    Column("state", Text, nullable=False),  # whole, waiting, lost, missing (domain.reconciliation)
+    Column("figures", Text, nullable=False),
+    Column("gaps", Text, nullable=False),
+    Column("checked_ms", BigInteger, nullable=False),
+    Index("ix_reconciled_day_day", "day"),
+)
+
+# A lease on what only one of several processes may do, and until when it is done.
+job = Table(
+    "job",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("done_ms", BigInteger, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
 )
 
 # One row a boot of a source: a later one closes the open calls of those before.

@@ -1,0 +1,197 @@
+"""The facts of one source for the comparison, and its rows: one a day."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from cloud_broker.adapters.sql import event_log, tables
+from cloud_broker.adapters.sql.bulk import insert_rows, select_in
+from cloud_broker.adapters.sql.counts import load_box_counts, load_reports
+from cloud_broker.domain.reconciliation import WHOLE, BootFacts, DayResult, Gap, HeldEvent, Range, merge
+from cloud_broker.domain.times import DAY_MS, china_day, parse_day_ms
+from protocol.ids import build_call_id
+
+MAX_GAPS = 200
+"""Gaps of one day that are kept one by one; the rest are counted in the figures."""
+FIRST_SEQ = 1
+KEPT = ("verified", "legal_hold", "expired", "erased")
+"""States of a recording that came, whatever was decided about it later."""
+
+
+def load_sources(connection: Connection) -> dict[str, str]:
+    """Every box and every agent with its desk."""
+    boxes = connection.execute(select(tables.box.c.source, tables.box.c.desk))
+    agents = connection.execute(select(tables.agent.c.id, tables.agent.c.desk))
+    return {row[0]: row[1] for row in [*agents, *boxes]}
+
+
+def load_facts(
+    connection: Connection, now_ms: int, source: str, first_day: str, last_day: str
+) -> tuple[list[BootFacts], dict[str, str], dict[str, dict[str, int]]]:
+    """What `reconciliation.compare` wants of one source, of the boots that ran in these days."""
+    since_ms, until_ms = parse_day_ms(first_day), parse_day_ms(last_day) + DAY_MS
+    counts, reports = load_box_counts(connection, source), load_reports(connection, source)
+    known = dict(event_log.load_boots(connection, [source]).get(source, {}))
+    running = _find_running(known, now_ms, since_ms, until_ms)
+    heard_of = {boot for boot, told in counts.items() if told[-1].day >= first_day}
+    heard_of |= {boot for _, body in reports for boot in body["boots"]}
+    active = [*running, *sorted(heard_of - known.keys())]
+    lost = _load_lost(connection, source, [boot for boot in known if known[boot] >= _begin(running, known)])
+    facts = []
+    for boot in active:
+        after, held = _load_held(connection, source, boot, since_ms)
+        received, waiting, told = _load_agent(reports, boot)
+        calls, recordings = _count_boot(connection, source, boot) if boot in counts else (0, 0)
+        facts.append(
+            BootFacts(
+                boot, after, held, _load_aside(connection, source, boot, after), lost.get(boot, ()),
+                received, waiting, told, counts.get(boot, ()), calls, recordings,
+            )
+        )  # fmt: skip
+    recorded = [event.recording for boot in facts for event in boot.held if event.recording]
+    return facts, _load_recordings(connection, recorded), _load_agent_days(reports)
+
+
+def store_day(
+    connection: Connection, now_ms: int, source: str, day: str, desk: str, result: DayResult
+) -> bool:
+    """Write one row; True if what is missing is not what it was."""
+    table = tables.reconciled_day
+    gaps = [list(gap) for gap in result.gaps[:MAX_GAPS]]
+    figures = {
+        "box": result.box, "agent": result.agent, "cloud": result.cloud,
+        "missing": sum(gap.size for gap in result.gaps if gap.kind == "event"),
+        "missing_recordings": sum(gap.size for gap in result.gaps if gap.kind.startswith("recording")),
+    }  # fmt: skip
+    key = table.c.source == source, table.c.day == day
+    before = connection.execute(select(table.c.gaps, table.c.state).where(*key)).first()
+    columns = ("source", "day", "desk", "state", "figures", "gaps", "checked_ms")
+    row = (source, day, desk, result.state, json.dumps(figures), json.dumps(gaps), now_ms)
+    given = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
+    insert_rows(connection, table, columns, [row], or_else=f"ON CONFLICT (source, day) DO UPDATE SET {given}")
+    return before is None or json.loads(before.gaps) != gaps or before.state != result.state
+
+
+def load_open_days(connection: Connection, since_day: str) -> dict[str, list[str]]:
+    """Source → its days since that one that are not whole."""
+    table = tables.reconciled_day.c
+    query = select(table.source, table.day).where(table.state != WHOLE, table.day >= since_day)
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in connection.execute(query.order_by(table.source, table.day)):
+        found[row.source].append(row.day)
+    return found
+
+
+def read_gaps(text: str) -> list[Gap]:
+    """The gaps of a row."""
+    return [Gap(*gap) for gap in json.loads(text)]
+
+
+def _find_running(known: dict[str, int], now_ms: int, since_ms: int, until_ms: int) -> list[str]:
+    """Boots that may have said something then: begun before the end, and not followed before the begin.
+
+    A boot that began in the future has a clock that is wrong: it may have run at any time.
+    """
+    ordered = sorted(known, key=lambda boot: known[boot])
+    followed = dict(pairwise(ordered))
+
+    def may_have_run(boot: str) -> bool:
+        if known[boot] > now_ms:
+            return True
+        return known[boot] < until_ms and (boot not in followed or known[followed[boot]] >= since_ms)
+
+    return [boot for boot in ordered if may_have_run(boot)]
+
+
+def _begin(boots: Sequence[str], known: dict[str, int]) -> int:
+    return min((known[boot] for boot in boots), default=0)
+
+
+def _load_held(connection: Connection, source: str, boot: str, since_ms: int) -> tuple[int, list[HeldEvent]]:
+    """(the last number of earlier days, the events behind it)."""
+    event = tables.event.c
+    of_boot = event.source == source, event.boot == boot
+    begin = connection.execute(select(func.min(event.seq)).where(*of_boot, event.at_ms >= since_ms)).scalar()
+    earlier = of_boot if begin is None else (*of_boot, event.seq < begin)
+    after = connection.execute(select(func.max(event.seq)).where(*earlier)).scalar()
+    after = int(after) if after is not None else FIRST_SEQ - 1
+    columns = event.seq, event.at_ms, event.received_ms, event.type, event.call_id
+    rows = connection.execute(select(*columns).where(*of_boot, event.seq > after).order_by(event.seq))
+    return after, [_describe(source, boot, row) for row in rows]
+
+
+def _describe(source: str, boot: str, row: Any) -> HeldEvent:
+    """An event that says it happened after it came happened when it came."""
+    opens = row.call_id == build_call_id(source, boot, row.seq)
+    recording = row.call_id if row.type == "recording_started" else ""
+    day = china_day(min(row.at_ms, row.received_ms))
+    return HeldEvent(row.seq, day, row.call_id if opens else "", recording)
+
+
+def _load_aside(connection: Connection, source: str, boot: str, after: int) -> list[Range]:
+    """Numbers in dead letters and in quarantine."""
+    found: set[int] = set()
+    for table in (tables.dead_letter.c, tables.quarantine.c):
+        query = select(table.seq).where(table.source == source, table.boot == boot, table.seq > after)
+        found.update(connection.execute(query).scalars())
+    return merge((seq, seq) for seq in found)
+
+
+def _load_lost(connection: Connection, source: str, boots: Iterable[str]) -> dict[str, list[Range]]:
+    """What the source itself declared lost, by boot; it was declared in one of `boots`."""
+    event = tables.event.c
+    query = select(event.fields).where(
+        event.source == source, event.boot.in_(list(boots)), event.type == "events_lost"
+    )
+    lost: dict[str, list[Range]] = defaultdict(list)
+    for text in connection.execute(query).scalars():
+        fields = json.loads(text)
+        lost[fields["lost_boot"]].append((fields["first"], fields["last"]))
+    return lost
+
+
+def _load_agent(
+    reports: Iterable[tuple[int, dict[str, Any]]], boot: str
+) -> tuple[list[Range] | None, list[Range], str]:
+    """(received, waiting, the day it was told) over all agents; received is None where none knows it."""
+    told = [(at_ms, body["boots"][boot]) for at_ms, body in reports if boot in body["boots"]]
+    if not told:
+        return None, [], ""
+    received = merge((first, last) for _, said in told for first, last in said["received"])
+    waiting = merge((first, last) for _, said in told for first, last in said["waiting"])
+    return received, waiting, china_day(max(at_ms for at_ms, _ in told))
+
+
+def _load_agent_days(reports: Iterable[tuple[int, dict[str, Any]]]) -> dict[str, dict[str, int]]:
+    days: dict[str, dict[str, int]] = {}
+    for _, body in reports:
+        for day, counted in body["recordings"].items():
+            sums = days.setdefault(day, {})
+            for name, number in counted.items():
+                sums[name] = sums.get(name, 0) + number
+    return days
+
+
+def _count_boot(connection: Connection, source: str, boot: str) -> tuple[int, int]:
+    """(calls, recordings begun) of a whole boot."""
+    event = tables.event.c
+    of_boot = event.source == source, event.boot == boot
+    calls = connection.execute(select(func.count(event.call_id.distinct())).where(*of_boot)).scalar_one()
+    begun = select(func.count()).where(*of_boot, event.type == "recording_started")
+    return int(calls), int(connection.execute(begun).scalar_one())
+
+
+def _load_recordings(connection: Connection, calls: Sequence[str]) -> dict[str, str]:
+    """Call → verified, lost or local; absent: nothing more is known than that it began."""
+    states: dict[str, str] = {}
+    said = "AND type IN ('recording_stored', 'recording_lost')"
+    for call_id, kind in select_in(connection, "call_id, type", tables.event, "call_id", calls, said):
+        states[call_id] = "lost" if kind == "recording_lost" or states.get(call_id) == "lost" else "local"
+    for call_id, state in select_in(connection, "call_id, state", tables.recording, "call_id", calls):
+        if state in KEPT:
+            states[call_id] = "verified"
+    return states
