@@ -22,6 +22,7 @@ from cloud_broker.errors import DemoPasswords
 from cloud_broker.handlers.consumer import Consumer
 from cloud_broker.handlers.enrolment import Enrolment, count_demo_users
 from cloud_broker.handlers.nightly import Nightly
+from cloud_broker.handlers.operations import SqlOperations
 from cloud_broker.handlers.people import People
 from cloud_broker.handlers.playback import Playback
 from cloud_broker.handlers.recordings import Recordings
@@ -43,6 +44,7 @@ class Cloud:
     playback: Playback
     reader: SqlReader
     writer: SqlWriter
+    operations: SqlOperations
     hub: OutboxHub
     secret: bytes
 
@@ -92,6 +94,7 @@ def assemble(
         playback=playback,
         reader=reader,
         writer=SqlWriter(database, clock, reader, playback.sign),
+        operations=SqlOperations(database, clock),
         hub=OutboxHub(database),
         secret=secret,
     )

@@ -1,16 +1,15 @@
-"""What was held back: dead letters, quarantined boxes, alarms; headquarters puts it right and lets it in."""
+"""What was held back: quarantined boxes and alarms; headquarters puts it right and lets it in."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
-from sqlalchemy.exc import DataError
+from sqlalchemy import delete, func, select, update
 
-from cloud_broker.adapters.sql import tables
+from cloud_broker.adapters.sql import audit, tables
 from cloud_broker.adapters.sql.engine import Database
-from cloud_broker.domain.times import iso_ms
+from cloud_broker.domain.operations import AlarmView
+from cloud_broker.domain.times import to_datetime
 from cloud_broker.domain.views import NotAllowed, NotFound, User
-from cloud_broker.handlers.decode import Undecodable, decode_event
 from cloud_broker.handlers.ingest import Message, ingest
 from cloud_broker.ports import Clock
 from protocol.ids import is_source
@@ -18,8 +17,6 @@ from protocol.topics import build_topic
 
 MAY_LOOK = ("manager", "hq", "admin")
 MAY_DECIDE = ("hq", "admin")
-SHOWN_BYTES = 500
-CONFLICT = "conflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +26,14 @@ class Held:
     database: Database
     clock: Clock
 
-    def letters(self, user: User, limit: int) -> list[dict[str, Any]]:
-        """Unresolved dead letters, newest first."""
-        return [
-            {
-                "id": row.id,
-                "at": iso_ms(row.at_ms),
-                "topic": row.topic,
-                "reason": row.reason,
-                "payload": bytes(row.payload)[:SHOWN_BYTES].decode(errors="replace"),
-            }
-            for row in self._unresolved(user, tables.dead_letter, limit)
-        ]
-
-    def alarms(self, user: User, limit: int) -> list[dict[str, Any]]:
+    def alarms(self, user: User, limit: int) -> list[AlarmView]:
         """Open alarms, newest first; a repetition raises its count."""
-        return [
-            {
-                "id": row.id,
-                "kind": row.kind,
-                "subject": row.subject,
-                "detail": row.detail,
-                "count": row.count,
-                "first_at": iso_ms(row.first_ms),
-                "last_at": iso_ms(row.last_ms),
-            }
-            for row in self._unresolved(user, tables.alarm, limit)
-        ]
+        _check(user, MAY_LOOK)
+        table = tables.alarm
+        query = select(table).where(table.c.resolved_ms.is_(None))
+        with self.database.read() as connection:
+            rows = connection.execute(query.order_by(table.c.last_ms.desc(), table.c.id.desc()).limit(limit))
+            return [build_alarm(row) for row in rows]
 
     def quarantined(self, user: User) -> list[dict[str, Any]]:
         """Sources whose events wait, with the desk they came from and how many there are."""
@@ -68,35 +46,16 @@ class Held:
             rows = connection.execute(query.order_by(table.source, table.desk)).all()
         return [{"source": row.source, "desk": row.desk, "events": row.events} for row in rows]
 
-    def replay_letters(self, user: User) -> int:
-        """Take in the letters that can be read by now (a newer cloud knows more); how many were.
-
-        A conflict is never replayed: two facts with one name need a person.
-        """
-        _check(user, MAY_DECIDE)
-        table = tables.dead_letter
-        query = select(table).where(table.c.resolved_ms.is_(None), table.c.reason != CONFLICT)
-        with self.database.read() as connection:
-            rows = connection.execute(query.order_by(table.c.id)).all()
-        taken_in = [row.id for row in rows if _is_readable(row) and self._take_in(row)]
-        if taken_in:
-            with self.database.write() as connection:
-                _resolve(connection, table, taken_in, self.clock.now_ms())
-        return len(taken_in)
-
-    def _take_in(self, row: Any) -> bool:
-        """One letter by itself: one that the database refuses holds up no other."""
-        try:
-            ingest(self.database, self.clock, [Message(row.topic, bytes(row.payload))])
-        except DataError:
-            return False
-        return True
-
     def resolve_alarm(self, user: User, alarm: int) -> None:
         """Somebody has seen to it; the next occurrence opens it again."""
         _check(user, MAY_DECIDE)
+        now_ms, table = self.clock.now_ms(), tables.alarm
         with self.database.write() as connection:
-            _resolve(connection, tables.alarm, [alarm], self.clock.now_ms())
+            row = connection.execute(select(table).where(table.c.id == alarm)).first()
+            if row is None:
+                raise NotFound(str(alarm))
+            connection.execute(update(table).where(table.c.id == alarm).values(resolved_ms=now_ms))
+            audit.note(connection, now_ms, user, "alarm_resolved", f"alarm:{alarm}", row.detail)
 
     def admit_box(self, user: User, box: str, desk: str) -> int:
         """The box is at home at `desk` from now on; its quarantined events from there are taken in."""
@@ -113,6 +72,7 @@ class Held:
                     source=box, desk=desk, online=False, changed_ms=self.clock.now_ms()
                 )
             )
+            audit.note(connection, self.clock.now_ms(), user, "box_admitted", f"box:{box}", desk)
             held = tables.quarantine
             waiting = held.c.source == box, held.c.desk == desk
             rows = connection.execute(select(held).where(*waiting).order_by(held.c.boot, held.c.seq)).all()
@@ -124,25 +84,15 @@ class Held:
                 connection.execute(delete(held).where(*waiting, *one))
         return len(rows)
 
-    def _unresolved(self, user: User, table: Table, limit: int) -> list[Any]:
-        _check(user, MAY_LOOK)
-        query = select(table).where(table.c.resolved_ms.is_(None)).order_by(table.c.id.desc()).limit(limit)
-        with self.database.read() as connection:
-            return list(connection.execute(query))
-
 
 def _check(user: User, roles: tuple[str, ...]) -> None:
     if user.role not in roles:
         raise NotAllowed
 
 
-def _resolve(connection: Connection, table: Table, ids: list[int], now_ms: int) -> None:
-    connection.execute(update(table).where(table.c.id.in_(ids)).values(resolved_ms=now_ms))
-
-
-def _is_readable(row: Any) -> bool:
-    try:
-        decode_event(row.topic, bytes(row.payload))
-    except Undecodable:
-        return False
-    return True
+def build_alarm(row: Any) -> AlarmView:
+    """The view of a row of the table alarm."""
+    return AlarmView(
+        row.id, row.kind, row.subject, row.detail, row.count, to_datetime(row.first_ms),
+        to_datetime(row.last_ms),
+    )  # fmt: skip

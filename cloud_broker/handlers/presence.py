@@ -118,7 +118,7 @@ def _note_box(
     if known is None and not (online and homes.admit_box(connection, now_ms, desk, source)):
         return
     if known not in (None, desk):
-        letters.raise_alarm(connection, now_ms, "box_elsewhere", source, f"shows up at desk {desk}")
+        letters.raise_alarm(connection, now_ms, "box_elsewhere", source, desk)
         return
     agent = body.get("agent")
     if online and isinstance(agent, str) and is_source(agent):

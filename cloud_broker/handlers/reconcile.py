@@ -23,7 +23,7 @@ ALARM = "day_incomplete"
 NIGHTLY_DAYS = 3
 OPEN_DAYS = 30
 """A day that stays open is looked at again for so long."""
-MAX_SAID = 5
+MAX_SAID = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +130,15 @@ def _is_alarming(result: DayResult, day: str, now_ms: int) -> bool:
 
 
 def describe(gaps: Sequence[Gap]) -> str:
-    """What is missing, exactly, as far as it fits: `4 events: 1f2e3d4c-7:4-5 cloud, …`."""
-    parts = []
-    for kind, plural in (("event", "events"), ("recording", "recordings")):
-        of_kind = [gap for gap in gaps if gap.kind == kind]
-        if of_kind:
-            said = [_name(gap) for gap in of_kind[:MAX_SAID]]
-            more = ", …" if len(of_kind) > MAX_SAID else ""
-            parts.append(f"{sum(gap.size for gap in of_kind)} {plural}: {', '.join(said)}{more}")
-    parts += [f"{gap.size} {gap.kind} counted by the box alone" for gap in gaps if gap.kind.endswith("s")]
-    return "; ".join(parts)
+    """What is missing, exactly, as far as it fits: `1f2e3d4c-7:4-5 cloud, 1f2e3d4c-7:9 link`."""
+    said = [_name(gap) for gap in gaps[:MAX_SAID]]
+    return ", ".join(said) + (f", … ({sum(gap.size for gap in gaps)})" if len(gaps) > MAX_SAID else "")
 
 
 def _name(gap: Gap) -> str:
     if gap.kind == "recording":
         return f"{gap.call} {gap.where}"
+    if gap.kind != "event":
+        return f"{gap.boot} {gap.kind} {gap.size}"
     numbers = str(gap.first) if gap.first == gap.last else f"{gap.first}-{gap.last}"
     return f"{gap.boot}:{numbers} {gap.where}"

@@ -61,6 +61,7 @@ def build_console(cloud: Cloud) -> Console:
         writer=cloud.writer,
         hub=cloud.hub,
         sessions=CookieSessions(cloud.people),
+        operations=cloud.operations,
         now=now,
         demo=cloud.settings.demo,
     )

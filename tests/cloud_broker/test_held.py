@@ -1,10 +1,8 @@
-"""What was held back is seen by headquarters, put right, and let in; missing events are noticed."""
+"""What was held back is seen by headquarters, put right, and let in."""
 
-import json
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import DataError
 
 from cloud_broker.adapters.sql import letters
 from cloud_broker.bootstrap import Cloud
@@ -12,8 +10,7 @@ from cloud_broker.domain.views import NotAllowed, NotFound
 from cloud_broker.handlers import held as held_module
 from cloud_broker.handlers.decode import decode_event
 from cloud_broker.handlers.held import Held
-from cloud_broker.handlers.ingest import Message, ingest, set_aside
-from protocol import events as protocol_events
+from cloud_broker.handlers.ingest import ingest
 from tests.cloud_broker import world
 from tests.cloud_broker.world import BOX, DESK, HQ, NOW_MS, OTHER_DESK, WANG, Box, message, take_in
 
@@ -21,21 +18,6 @@ from tests.cloud_broker.world import BOX, DESK, HQ, NOW_MS, OTHER_DESK, WANG, Bo
 @pytest.fixture
 def held(cloud: Cloud) -> Held:
     return Held(cloud.database, cloud.clock)
-
-
-def test_letters_are_replayed_once_they_can_be_read(
-    cloud: Cloud, held: Held, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events = world.answered_call()
-    take_in(cloud, events[:1])
-    body = json.loads(message(events[1]).payload) | {"type": "rung_newly"}
-    ingest(cloud.database, cloud.clock, [Message(message(events[1]).topic, json.dumps(body).encode())])
-    take_in(cloud, [events[0]._replace(uptime_ms=99)])
-    assert [letter["reason"] for letter in held.letters(HQ, 10)] == ["conflict", "type"]
-    assert held.replay_letters(HQ) == 0
-    monkeypatch.setitem(protocol_events.EVENTS, "rung_newly", {"call": ("call", True)})
-    assert held.replay_letters(HQ) == 1
-    assert [letter["reason"] for letter in held.letters(HQ, 10)] == ["conflict"]
 
 
 def test_a_quarantined_box_is_admitted_with_what_it_said(cloud: Cloud, held: Held) -> None:
@@ -54,15 +36,15 @@ def test_alarms_count_and_are_resolved(cloud: Cloud, held: Held) -> None:
     for uptime_ms in (10, 11, 12):
         take_in(cloud, [event._replace(uptime_ms=uptime_ms)])
     (alarm,) = held.alarms(HQ, 10)
-    assert (alarm["kind"], alarm["subject"], alarm["count"]) == ("event_conflict", BOX, 2)
-    held.resolve_alarm(HQ, alarm["id"])
+    assert (alarm.kind, alarm.subject, alarm.count) == ("event_conflict", BOX, 2)
+    held.resolve_alarm(HQ, alarm.id)
     assert held.alarms(HQ, 10) == []
     take_in(cloud, [event._replace(uptime_ms=13)])
-    assert held.alarms(HQ, 10)[0]["count"] == 3
+    assert held.alarms(HQ, 10)[0].count == 3
 
 
 def test_agents_do_not_decide(held: Held) -> None:
-    for verb in (held.quarantined, held.replay_letters):
+    for verb in (held.quarantined, lambda user: held.resolve_alarm(user, 1)):
         with pytest.raises(NotAllowed):
             verb(WANG)
     with pytest.raises(NotAllowed):
@@ -93,20 +75,3 @@ def test_what_is_quarantined_while_a_box_is_admitted_is_kept(
 def test_only_a_box_is_admitted(held: Held) -> None:
     with pytest.raises(NotFound):
         held.admit_box(HQ, "no box", DESK)
-
-
-def test_a_letter_that_still_cannot_be_stored_holds_up_no_other(
-    cloud: Cloud, held: Held, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    letters_kept = [message(event) for event in world.answered_call()[:3]]
-    for letter in letters_kept:
-        set_aside(cloud.database, cloud.clock, letter, "unstorable")
-
-    def refuse_the_second(*args: Any) -> object:
-        if any(one.payload == letters_kept[1].payload for one in args[2]):
-            raise DataError("INSERT", {}, Exception("no NUL in a text"))
-        return ingest(*args)
-
-    monkeypatch.setattr(held_module, "ingest", refuse_the_second)
-    assert held.replay_letters(HQ) == 2
-    assert len(held.letters(HQ, 10)) == 1

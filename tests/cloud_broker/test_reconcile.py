@@ -11,6 +11,7 @@ from cloud_broker.adapters.sql import days, jobs, tables
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain import reconciliation as domain
 from cloud_broker.domain.events import Event
+from cloud_broker.domain.operations import AlarmView
 from cloud_broker.domain.reconciliation import BootFacts, BoxCount, Gap, HeldEvent
 from cloud_broker.domain.times import DAY_MS, china_day, parse_day_ms
 from cloud_broker.handlers.held import Held
@@ -53,7 +54,7 @@ def only(compared: list[Compared]) -> Compared:
     return one
 
 
-def alarms(cloud: Cloud) -> list[dict[str, Any]]:
+def alarms(cloud: Cloud) -> list[AlarmView]:
     return Held(cloud.database, cloud.clock).alarms(HQ, 10)
 
 
@@ -87,8 +88,8 @@ def test_an_event_swallowed_between_agent_and_cloud_is_found_and_the_alarm_close
     result = only(night(desk)).result
     assert (result.state, result.gaps) == ("missing", [Gap("event", "cloud", BOOT, 4, 5)])
     (alarm,) = alarms(desk)
-    assert (alarm["kind"], alarm["subject"]) == ("day_incomplete", f"{BOX} {DAY}")
-    assert alarm["detail"] == f"2 events: {BOOT}:4-5 cloud"
+    assert (alarm.kind, alarm.subject) == ("day_incomplete", f"{BOX} {DAY}")
+    assert alarm.detail == f"{BOOT}:4-5 cloud"
     take_in(desk, events[3:5])
     assert only(night(desk)).result.state == "whole"
     assert alarms(desk) == []
@@ -125,7 +126,7 @@ def test_a_box_that_lost_events_says_which(desk: Cloud) -> None:
     assert (result.state, result.gaps) == ("lost", [Gap("event", "box", BOOT, 4, 5)])
     assert result.box["lost"] == 2
     held = Held(desk.database, desk.clock)
-    held.resolve_alarm(HQ, held.alarms(HQ, 10)[0]["id"])
+    held.resolve_alarm(HQ, held.alarms(HQ, 10)[0].id)
     night(desk, 1)
     assert alarms(desk) == []  # somebody has seen it, and nothing is new
 
@@ -134,7 +135,7 @@ def test_a_recording_that_never_came_is_named_by_its_call(desk: Cloud) -> None:
     take_in(desk, world.answered_call())
     tell_agent(desk, [[1, 8]])
     assert only(night(desk)).result.gaps == [Gap("recording", "unknown", call=CALL)]
-    assert alarms(desk)[0]["detail"] == f"1 recordings: {CALL} unknown"
+    assert alarms(desk)[0].detail == f"{CALL} unknown"
     upload(desk)
     night(desk)
     assert alarms(desk) == []
@@ -184,7 +185,7 @@ def test_running_it_again_changes_nothing(desk: Cloud) -> None:
     for nights in (0, 0, 1):
         night(desk, nights)
     assert (everything(), alarms(desk)) == before
-    assert alarms(desk)[0]["count"] == 1
+    assert alarms(desk)[0].count == 1
 
 
 def test_a_day_ends_at_midnight_in_shanghai(desk: Cloud) -> None:

@@ -36,10 +36,12 @@ from cloud_broker.domain.views import (
     User,
 )
 from cloud_broker.web.pages import SignInRefused
+from tests.console.backroom import Backroom
 from tests.console.estate import DESK, NO_RECORDING, NOW, WANG, build_call, build_person, furnish, match
 
 AGENT = User(1, "linxia", "林夏", "agent", DESK)
 MANAGER = User(2, "zhoulan", "周岚", "manager", None)
+HEADQUARTERS = User(3, "hq", "总部", "hq", None)
 PASSWORD = "a password of the tests"
 CSRF = "token-of-the-tests"
 
@@ -57,6 +59,7 @@ class House:
         self.effects: list[Effect] = []
         self.keys: dict[str, int] = {}
         self.user: User | None = AGENT
+        self.backroom = Backroom(empty)
         self._queues: list[asyncio.Queue[Effect]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         if not empty:

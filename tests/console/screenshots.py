@@ -11,8 +11,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.console.backroom import BOX, DAY
 from tests.console.estate import LIU, ZHAO
-from tests.console.house import House
+from tests.console.house import HEADQUARTERS, House
 from tests.console.serve import serving
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,6 +36,13 @@ PAGES = {
     "ticket": "/tickets/3",
     "residents": "/residents",
     "resident": "/residents/1",
+}
+OF_HEADQUARTERS = {
+    "letters": "/letters",
+    "letter": "/letters/1",
+    "letter-plain": "/letters/2",
+    "reconciliation": "/reconciliation",
+    "reconciled-day": f"/reconciliation/{BOX}/{DAY}",
 }
 
 
@@ -72,6 +80,11 @@ def _take_dress(browser: Browser, dress: str, pixels: tuple[int, int], theme: st
             for name, path in pages.items():
                 page.goto(f"{address}{path}")
                 page.screenshot(path=folder / f"{name}{'' if filled else '-empty'}.png", full_page=True)
+            house.user = HEADQUARTERS
+            for name, path in OF_HEADQUARTERS.items():
+                if filled or name in ("letters", "reconciliation"):
+                    page.goto(f"{address}{path}")
+                    page.screenshot(path=folder / f"{name}{'' if filled else '-empty'}.png", full_page=True)
             house.user = None
             page.goto(f"{address}/login")
             page.screenshot(path=folder / "login.png")

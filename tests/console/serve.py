@@ -1,7 +1,7 @@
 """The console on the house in memory: for the tests of this folder and for work on the pages.
 
-`python -m tests.console.serve [--empty] [PORT]` serves it on 127.0.0.1; `/tests/<scene>` plays a scene
-(ring, unknown, shared, withheld, answer, hang_up).
+`python -m tests.console.serve [--empty] [--hq] [PORT]` serves it on 127.0.0.1, to an agent or headquarters;
+`/tests/<scene>` plays a scene (ring, unknown, shared, withheld, answer, hang_up).
 """
 
 import io
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cloud_broker.web.pages import Console, install_pages
 from tests.console.estate import LIU, ZHAO
-from tests.console.house import CSRF, House
+from tests.console.house import CSRF, HEADQUARTERS, House
 
 RATE = 8000
 
@@ -45,7 +45,7 @@ def build_app(house: House) -> FastAPI:
         scenes[scene]()
         return scene
 
-    install_pages(app, Console(house, house, house, house, house.now, demo=True))
+    install_pages(app, Console(house, house, house, house, house.backroom, house.now, demo=True))
     app.add_middleware(SignedInAs, house=house)
     return app
 
@@ -105,7 +105,9 @@ def _speech() -> bytes:
 
 
 if __name__ == "__main__":
-    arguments = [argument for argument in sys.argv[1:] if argument != "--empty"]
-    with serving(House(empty="--empty" in sys.argv), int(arguments[0]) if arguments else 8100) as address:
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    own = House(empty="--empty" in sys.argv)
+    own.user = HEADQUARTERS if "--hq" in sys.argv else own.user
+    with serving(own, int(arguments[0]) if arguments else 8100) as address:
         print(address, flush=True)
         threading.Event().wait()

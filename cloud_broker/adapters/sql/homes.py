@@ -61,9 +61,7 @@ def lease_box(connection: Connection, now_ms: int, desk: str, box: str, agent: s
     if row is None:
         return False
     if row.agent not in (None, agent) and row.online:
-        letters.raise_alarm(
-            connection, now_ms, "box_claimed_twice", box, f"{agent} while {row.agent} holds it"
-        )
+        letters.raise_alarm(connection, now_ms, "box_claimed_twice", box, f"{row.agent}, {agent}")
         return False
     connection.execute(update(tables.box).where(tables.box.c.source == box).values(agent=agent))
     return True

@@ -66,7 +66,7 @@ def quarantine(connection: Connection, now_ms: int, strangers: Sequence[Received
     columns = ("source", "boot", "seq", "desk", "payload", "received_ms")
     insert_rows(connection, tables.quarantine, columns, rows, or_else="ON CONFLICT DO NOTHING")
     for source, desk in sorted({(item.event.source, item.desk) for item in strangers}):
-        raise_alarm(connection, now_ms, "source_unknown", source, f"quarantined at desk {desk}")
+        raise_alarm(connection, now_ms, "source_unknown", source, desk)
 
 
 def raise_alarm(connection: Connection, now_ms: int, kind: str, subject: str, detail: str) -> None:

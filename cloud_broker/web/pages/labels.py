@@ -178,8 +178,77 @@ DETAIL_WORDS = {
     "unavailable": N_("Number unavailable"),
 }
 
+LETTER_STATES = {
+    "open": Label(N_("To decide"), "alert", "bad"),
+    "replayed": Label(N_("Taken in"), "check", "good"),
+    "set_aside": Label(N_("Set aside"), "close", "quiet"),
+}
+
+#: Why a message became a dead letter; `missing:number` is of the kind `missing`.
+LETTER_REASONS = {
+    "conflict": Label(N_("Conflict: one event, two contents"), "alert", "bad"),
+    "type": Label(N_("Unknown kind of event"), "letter", "quiet"),
+    "missing": Label(N_("A field is missing"), "letter", "quiet"),
+    "field": Label(N_("A field is out of range"), "letter", "quiet"),
+    "fields": Label(N_("Fields cannot be read"), "letter", "quiet"),
+    "json": Label(N_("Not JSON"), "letter", "quiet"),
+    "shape": Label(N_("Out of shape"), "letter", "quiet"),
+    "version": Label(N_("Another protocol version"), "letter", "warn"),
+    "source": Label(N_("No valid source"), "letter", "quiet"),
+    "boot": Label(N_("No valid boot"), "letter", "quiet"),
+    "at": Label(N_("No valid time"), "letter", "quiet"),
+    "clock": Label(N_("Unknown clock quality"), "letter", "quiet"),
+    "topic": Label(N_("Wrong topic"), "letter", "warn"),
+    "too_long": Label(N_("Too long"), "letter", "quiet"),
+    "status": Label(N_("Status cannot be read"), "letter", "quiet"),
+    "report": Label(N_("Report of the desk PC cannot be read"), "letter", "quiet"),
+    "unstorable": Label(N_("The database refused it"), "alert", "warn"),
+}
+
+DAY_STATES = {
+    "whole": Label(N_("Whole"), "check", "good"),
+    "waiting": Label(N_("Waits on the desk PC"), "clock", "warn"),
+    "lost": Label(N_("The box lost something"), "alert", "warn"),
+    "missing": Label(N_("Something is missing"), "alert", "bad"),
+}
+
+#: Where a missing event or recording went, with the next step.
+GAP_PLACES = {
+    "box": N_("The box says itself that it lost this; nothing can bring it back."),
+    "spool": N_("Waits on the desk PC; it comes when that PC is on and online."),
+    "cloud": N_("The desk PC was told that it is here, and it is not: look at the database and its back-up."),
+    "link": N_("Never reached the desk PC; the box may still hold it, plug it in."),
+    "unknown": N_("No desk PC has said anything of it; look whether the desk PC is on."),
+}
+
+ALARMS = {
+    "day_incomplete": Label(N_("A day is not whole"), "alert", "bad"),
+    "event_conflict": Label(N_("One event, two contents"), "alert", "bad"),
+    "recording_differs": Label(N_("Another recording of a call"), "alert", "bad"),
+    "source_unknown": Label(N_("A box that is not at home here"), "alert", "warn"),
+    "box_elsewhere": Label(N_("A box shows up at another desk"), "alert", "warn"),
+    "box_claimed_twice": Label(N_("Two desk PCs claim one box"), "alert", "bad"),
+}
+
+#: What was decided, as a history says it.
+AUDIT = {
+    "letter_replayed": N_("Replayed"),
+    "letter_set_aside": N_("Set aside"),
+    "letter_reopened": N_("Opened again"),
+}
+AUDIT_DETAILS = {
+    "taken_in": N_("its event is in the log now"),
+    "quarantined": N_("it waits in quarantine until its box is admitted"),
+    "conflict": N_("the log has another content under its id"),
+}
+
 #: A caller ID comes between the first and the second ring, so from the second ring on there is none.
 _RINGS_BEFORE_CALLER_ID = 1
+
+
+def letter_reason(reason: str) -> Label:
+    """The label of a reason; one that is not in the table is shown as it is."""
+    return LETTER_REASONS.get(reason.partition(":")[0]) or Label(reason, "letter", "quiet")
 
 
 def no_number(call: CallView) -> Label | None:

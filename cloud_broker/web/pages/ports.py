@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 from fastapi import Request, Response
 
+from cloud_broker.domain.operations import Operations
 from cloud_broker.domain.views import Effect, Reader, User, Writer
 
 SignInReason = Literal["wrong", "locked"]
@@ -60,5 +61,6 @@ class Console:
     writer: Writer
     hub: Hub
     sessions: Sessions
+    operations: Operations
     now: Callable[[], datetime]
     demo: bool = False

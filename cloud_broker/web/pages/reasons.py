@@ -20,6 +20,13 @@ REASONS = {
 #: A reason that means something else in one field.
 FIELD_REASONS = {
     ("note", "empty"): N_("Please write the reason as a note; somebody will ask for it."),
+    ("letter", "conflict"): N_(
+        "Two contents of one event cannot both be true; compare them, then set this aside."
+    ),
+    ("letter", "unreadable"): N_(
+        "This cloud still cannot read it; update the cloud, or set it aside with a note."
+    ),
+    ("letter", "done"): N_("Somebody decided on this letter meanwhile; please reload the page."),
     ("cursor", "unknown"): N_("This page of the list is gone; please start from its first page."),
     ("recording", "none"): N_("This call has no recording."),
     ("recording", "writing"): N_("This call is still being recorded; play it when it has ended."),

@@ -7,7 +7,9 @@ from cloud_broker.web.pages.calls import build_calls_router
 from cloud_broker.web.pages.desk import build_desk_router
 from cloud_broker.web.pages.error_pages import install_error_pages
 from cloud_broker.web.pages.guard import SignedIn
+from cloud_broker.web.pages.letters import build_letters_router
 from cloud_broker.web.pages.ports import Console
+from cloud_broker.web.pages.reconciliation import build_reconciliation_router
 from cloud_broker.web.pages.render import Renderer
 from cloud_broker.web.pages.residents import build_residents_router
 from cloud_broker.web.pages.session import build_session_router
@@ -43,4 +45,6 @@ def build_router(console: Console, renderer: Renderer) -> APIRouter:
     router.include_router(build_calls_router(console, renderer))
     router.include_router(build_tickets_router(console, renderer))
     router.include_router(build_residents_router(console, renderer))
+    router.include_router(build_letters_router(console, renderer))
+    router.include_router(build_reconciliation_router(console, renderer))
     return router
