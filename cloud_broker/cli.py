@@ -9,16 +9,24 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from cloud_broker.adapters.mosquitto import write_config
+from cloud_broker.adapters.objects import open_store
+from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.bootstrap import Cloud, build_cloud, build_connection, build_consumer, build_nightly
 from cloud_broker.demo import seed_demo
 from cloud_broker.domain.reconciliation import WHOLE
 from cloud_broker.domain.views import Invalid, NotFound
 from cloud_broker.errors import CloudError, SettingsRefused
+from cloud_broker.handlers.backup import Tell, back_up
+from cloud_broker.handlers.backup import restore as restore_backup
+from cloud_broker.handlers.consumer import Consumer
 from cloud_broker.handlers.reconcile import reconcile_day
 from cloud_broker.handlers.setup import DEFAULT_LINES, add_desk, add_user
 from cloud_broker.log import configure_logging
+from cloud_broker.metrics import MetricsServer, build_metrics
 from cloud_broker.settings import Settings
 from cloud_broker.web.app import build_app
 from cloud_broker.web.server import Server, open_socket
@@ -52,13 +60,14 @@ def serve(
                 on_stop=cloud.hub.end_streams,
             )
             nightly = build_nightly(cloud)
-            consumer.start()
-            nightly.start()
-            try:
-                server.run(sockets=[listener])
-            finally:
-                nightly.close()
-                consumer.close()
+            with _serving_metrics(cloud, consumer):
+                consumer.start()
+                nightly.start()
+                try:
+                    server.run(sockets=[listener])
+                finally:
+                    nightly.close()
+                    consumer.close()
 
 
 @app.command()
@@ -92,6 +101,51 @@ def reconcile(
             print("nothing was stated on that day", file=sys.stderr)
         if any(one.result.state != WHOLE for one in compared):
             raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folder")], data_dir: DataDir = None
+) -> None:
+    """Write database, recordings and secret key into DIR, with hashes; the cloud may run meanwhile.
+
+    Exit 1 if a recording is not in the store as the database says; all others are in the back-up.
+
+    Example: cloudseat-cloud backup /backup/2026-03-17
+    """
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud, _progress() as tell:
+        now_ms = cloud.clock.now_ms()
+        report = back_up(cloud.database, cloud.store, cloud.settings.data_dir, folder, now_ms, tell)
+    print(f"{report.rows} rows, {report.recordings} recordings, {report.bytes} bytes in {folder}")
+    for call in report.damaged:
+        print(f"not in the store as it was verified: {call}", file=sys.stderr)
+    if report.damaged:
+        raise typer.Exit(1)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="made by `backup`")], data_dir: DataDir = None
+) -> None:
+    """Bring a back-up into an empty database and an empty store, after checking every hash.
+
+    Then start `serve`; what desk PCs committed after the back-up is asked for again (docs/howto/run.md).
+
+    Example: CLOUDSEAT_CLOUD_DATABASE_URL=postgresql://… cloudseat-cloud restore /backup/2026-03-17
+    """
+    with _clear_errors(), _progress() as tell:
+        configure_logging()
+        settings = load_settings(data_dir=data_dir)
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database = Database(settings.database)
+        try:
+            database.check()
+            report = restore_backup(
+                database, open_store(settings.recordings), settings.data_dir, folder, tell
+            )
+        finally:
+            database.close()
+    print(f"{report.rows} rows, {report.recordings} recordings restored")
 
 
 @app.command("seed-demo")
@@ -187,6 +241,33 @@ def load_settings(**flags: Any) -> Settings:
         prefix = "CLOUDSEAT_CLOUD_"
         lines = [f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise SettingsRefused(lines) from error
+
+
+@contextmanager
+def _serving_metrics(cloud: Cloud, consumer: Consumer) -> Iterator[None]:
+    """On their own port of 127.0.0.1, if the settings name one."""
+    if not cloud.settings.metrics_port:
+        yield
+        return
+    metrics = MetricsServer(cloud.settings.metrics_port, lambda: build_metrics(cloud.database, consumer))
+    try:
+        yield
+    finally:
+        metrics.close()
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """Bars on a terminal, nothing elsewhere."""
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.advance(tasks[what], done)
+
+        yield tell
 
 
 @contextmanager

@@ -19,7 +19,7 @@ class PortTaken(CloudError):
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
             f"Port {port} on {host} is taken by another program. Stop that program, or choose another port: "
-            f"cloudseat-cloud serve --port {port + 1}"
+            f"cloudseat-cloud serve --port {port + 1} (metrics: CLOUDSEAT_CLOUD_METRICS_PORT)"
         )
         self.host = host
         self.port = port
@@ -31,6 +31,10 @@ class UploadRefused(CloudError):
     def __init__(self, reason: str, sentence: str) -> None:
         super().__init__(sentence)
         self.reason = reason
+
+
+class BackupRefused(CloudError):
+    """A back-up that cannot be made there, or cannot be restored here; nothing was changed."""
 
 
 class ClaimRefused(CloudError):

@@ -15,6 +15,7 @@ _HELP = {
     # name: (type, help)
     "events_stored_total": ("counter", "Events stored in the spool since the start."),
     "events_refused_total": ("counter", "Events that could not be sent on and were kept aside."),
+    "events_published_total": ("counter", "Events published for the first time since the start."),
     "events_republished_total": (
         "counter",
         "Publications repeated because the cloud did not list the event.",
@@ -41,6 +42,7 @@ def build_metrics(core: Core, failures: int, now: Instant) -> str:
     figures: dict[str, float] = {
         "events_stored_total": parts.intake.stored,
         "events_refused_total": parts.intake.refused,
+        "events_published_total": parts.publisher.published,
         "events_republished_total": parts.publisher.republished,
         "spool_waiting_events": backlog.count,
         "spool_oldest_seconds": oldest_s,

@@ -49,6 +49,11 @@ class FolderStore:
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        for path in (self._root / prefix).rglob("[!.]*"):
+            if path.is_file():
+                yield path.relative_to(self._root).as_posix()
+
     def _path(self, key: str) -> Path:
         _check_key(key)
         return self._root / key
@@ -78,6 +83,10 @@ class BucketStore:
     def delete(self, key: str) -> None:
         _check_key(key)
         obstore.delete(self._store, key)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        for page in obstore.list(self._store, prefix):
+            yield from (found["path"] for found in page)
 
 
 def open_store(place: str) -> ObjectStore:

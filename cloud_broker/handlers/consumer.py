@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -25,8 +26,28 @@ MAX_RANGES = 100
 SWEEP_EVERY_MS = 5_000
 
 
+@dataclass
+class Counts:
+    """What this process worked through since its start; read by the metrics."""
+
+    messages: int = 0
+    events: int = 0
+    rejected: int = 0
+    pops: int = 0
+    failures: int = 0
+
+    def add(self, result: BatchResult) -> None:
+        self.events += result.events
+        self.rejected += result.rejected
+        self.pops += len(result.pops)
+
+
 class Consumer:
-    """Takes batches until `close`; while the database is away a batch waits, unacknowledged."""
+    """Takes batches until `close`; while the database is away a batch waits, unacknowledged.
+
+    Attributes:
+        counts: for the metrics.
+    """
 
     def __init__(
         self,
@@ -40,6 +61,7 @@ class Consumer:
         self._clock = clock
         self._describe_pop = describe_pop
         self._swept_ms = 0
+        self.counts = Counts()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer", daemon=True)
 
@@ -49,6 +71,11 @@ class Consumer:
     def close(self) -> None:
         self._closing.set()
         self._thread.join(timeout=10)
+
+    @property
+    def is_connected(self) -> bool:
+        """We are in at the broker and subscribed."""
+        return self._connection.connected.is_set()
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -76,6 +103,7 @@ class Consumer:
                 log.error("consumer.database_away", error=str(error.orig), retry_in_s=RETRY_S)
                 self._closing.wait(RETRY_S)
             except Exception:  # the supervisor: one message must not stop all others
+                self.counts.failures += 1
                 log.exception("consumer.failed", messages=len(batch))
                 return False
         return True
@@ -85,6 +113,7 @@ class Consumer:
         for incoming in batch:
             message = Message(incoming.topic, incoming.payload)
             result = set_aside(self._database, self._clock, message, "unstorable")
+            self.counts.add(result)
             answer(self._connection, result, self._describe_pop)
         self._connection.acknowledge(batch)
 
@@ -99,7 +128,9 @@ class Consumer:
                 events.append(incoming)
         if events:
             result = ingest(self._database, self._clock, [Message(e.topic, e.payload) for e in events])
+            self.counts.add(result)
             answer(self._connection, result, self._describe_pop)
+        self.counts.messages += len(batch)
         self._connection.acknowledge(batch)
 
     def _sweep(self) -> None:

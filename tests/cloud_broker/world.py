@@ -12,7 +12,7 @@ from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain.events import Event
 from cloud_broker.domain.times import iso_ms
-from cloud_broker.domain.views import User
+from cloud_broker.domain.views import CallFilter, TicketFilter, User
 from cloud_broker.handlers.ingest import BatchResult, Message, ingest
 from protocol.event_json import EventRecord, encode_event
 
@@ -25,6 +25,7 @@ WANG = User(id=1, username="wang", name="小王", role="agent", desk=DESK)
 LI = User(id=2, username="li", name="小李", role="agent", desk=OTHER_DESK)
 HQ = User(id=3, username="hq", name="总部", role="hq", desk=None)
 PASSWORD = "correct horse"
+ANY_CALL, ANY_TICKET = CallFilter(), TicketFilter()
 
 
 def build(database: Database) -> None:

@@ -1,11 +1,11 @@
 """Operation: the doctor's findings, the service files, the metrics."""
 
-import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from host_agent.cli import app
@@ -84,11 +84,15 @@ def test_metrics_are_well_formed_and_true(tmp_path: Path) -> None:
     board.state("ring_started", 5, call=0)
     desk.run(3000)
     text = build_metrics(desk.core, 2, desk.clock.now())
-    values = dict(re.findall(r"^cloudseat_agent_(\w+) (\S+)$", text, re.MULTILINE))
-    assert values["boxes_attached"] == "1" and values["core_failures_total"] == "2"
-    assert values["spool_waiting_events"] == "2" and 2 < float(values["spool_oldest_seconds"]) < 4
-    typed = re.findall(r"^# TYPE cloudseat_agent_(\w+) (?:counter|gauge)$", text, re.MULTILINE)
-    assert set(values) < set(typed)
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    values = {s.name: s.value for family in families.values() for s in family.samples if not s.labels}
+    assert values["cloudseat_agent_boxes_attached"] == 1
+    assert values["cloudseat_agent_core_failures_total"] == 2
+    assert values["cloudseat_agent_spool_waiting_events"] == 2
+    assert 2 < values["cloudseat_agent_spool_oldest_seconds"] < 4
+    for family in filter(lambda family: family.samples, families.values()):
+        assert family.documentation
+        assert family.type == ("counter" if family.samples[0].name.endswith("_total") else "gauge")
 
 
 def test_metrics_are_served_on_loopback() -> None:
