@@ -16,13 +16,14 @@ from host_agent.errors import AgentError
 from host_agent.lock import InstanceLock
 from host_agent.mqtt import PahoBroker
 from host_agent.ports import BrokerUp
-from host_agent.serial_link import UNKNOWN_BRIDGE, BridgeKind, find_ports, open_device
+from host_agent.serial_link import BRIDGES, UNKNOWN_BRIDGE, BridgeKind, find_ports, open_device
 from host_agent.settings import AgentSettings
 from host_agent.spool import Spool
 
 MAX_OFFSET_MS = 60_000
 """The PC's clock further from the cloud's than this is a finding: people compare what the screen says."""
 BROKER_TIMEOUT_S = 8.0
+USB_DEVICES = Path("/sys/bus/usb/devices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def examine(settings: AgentSettings) -> list[Finding]:
     findings.append(_look("disk", lambda: _look_at_disk(settings)))
     findings.append(_look("spool", lambda: _look_at_spool(settings)))
     findings.extend(_look_at_ports(settings, is_running))
-    findings.append(_look("cloud and clock", lambda: _look_at_cloud(settings)))
+    findings.extend(_look_at_cloud(settings))
     findings.append(_look("credentials", lambda: _look_at_credentials(settings)))
     findings.append(_look("broker", lambda: _look_at_broker(settings, is_running)))
     return findings
@@ -100,13 +101,39 @@ def _look_at_spool(settings: AgentSettings) -> Finding:
 def _look_at_ports(settings: AgentSettings, is_running: bool) -> list[Finding]:
     found = find_ports()
     paths = list(settings.ports) or [port.path for port in found]
-    if not paths:
+    driverless = [_tell_driver(name) for name in find_driverless(USB_DEVICES)]
+    if not paths and not driverless:
         remedy = (
             "Plug the box in with a data cable; on Windows install the driver of its bridge (CH340, CP210x)."
         )
         return [Finding("port", False, "no box is plugged in", remedy)]
     bridges = {port.path: port.bridge for port in found}
-    return [_look_at_port(path, bridges.get(path, UNKNOWN_BRIDGE), is_running) for path in paths]
+    return driverless + [_look_at_port(path, bridges.get(path, UNKNOWN_BRIDGE), is_running) for path in paths]
+
+
+def find_driverless(devices: Path) -> list[str]:
+    """Bridges that are plugged in and have no serial port (Linux; elsewhere nobody can tell).
+
+    Args:
+        devices: one folder a USB device, as the kernel shows them.
+    """
+    found = []
+    for vendor in sorted(devices.glob("*/idVendor")):
+        device = vendor.parent
+        try:
+            key = int(vendor.read_text(), 16), int((device / "idProduct").read_text(), 16)
+        except (OSError, ValueError):
+            continue
+        if key in BRIDGES and not any(device.glob("*/tty*")):
+            found.append(f"{BRIDGES[key].name} at USB {device.name}")
+    return found
+
+
+def _tell_driver(name: str) -> Finding:
+    remedy = (
+        "Load its driver (modprobe cp210x, ch341, ftdi_sio or cdc_acm), or remove brltty, which takes it."
+    )
+    return Finding("driver", False, f"{name} is plugged in and has no serial port", remedy)
 
 
 def _look_at_port(path: str, bridge: BridgeKind, is_running: bool) -> Finding:
@@ -121,14 +148,19 @@ def _look_at_port(path: str, bridge: BridgeKind, is_running: bool) -> Finding:
     return _look(name, look)
 
 
-def _look_at_cloud(settings: AgentSettings) -> Finding:
-    cloud_ms, sent_ms, received_ms = measure_offset(settings.cloud_url, SystemClock())
+def _look_at_cloud(settings: AgentSettings) -> list[Finding]:
+    try:
+        cloud_ms, sent_ms, received_ms = measure_offset(settings.cloud_url, SystemClock())
+    except AgentError as error:
+        cloud = Finding("cloud", False, error.problem, error.remedy)
+        return [cloud, Finding("clock", None, "cannot be compared without the cloud")]
     offset_ms = cloud_ms - (sent_ms + received_ms) // 2
     passed = abs(offset_ms) <= MAX_OFFSET_MS
-    value = f"{settings.cloud_url} answers in {received_ms - sent_ms} ms, its clock is {offset_ms} ms ahead"
-    return Finding(
-        "cloud and clock", passed, value, "" if passed else "Let this PC set its clock from the network."
-    )
+    remedy = "" if passed else "Let this PC set its clock from the network."
+    return [
+        Finding("cloud", True, f"{settings.cloud_url} answers in {received_ms - sent_ms} ms"),
+        Finding("clock", passed, f"the cloud's clock is {offset_ms} ms ahead of this PC's", remedy),
+    ]
 
 
 def _look_at_credentials(settings: AgentSettings) -> Finding:

@@ -1,8 +1,9 @@
 """Service definitions: a systemd user unit, and a task of the Windows Task Scheduler. Neither needs an
 administrator.
 
-The agent restarts after a crash, and not at once for ever: systemd waits 5 s (systemd.service(5),
-RestartSec), the Task Scheduler a minute (its shortest RestartOnFailure interval, Task Scheduler Schema).
+The agent restarts after a crash, for ever and not at once: systemd waits 5 s (systemd.service(5),
+RestartSec), the Task Scheduler a minute, 255 times (restartType of its schema: Interval from PT1M, Count an
+unsignedByte), and beyond that its trigger starts it every 5 minutes if it does not run (IgnoreNew).
 """
 
 import shutil
@@ -31,13 +32,18 @@ WantedBy=default.target
 _WINDOWS = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
-  <Triggers><LogonTrigger><Enabled>true</Enabled></LogonTrigger></Triggers>
+  <Triggers>
+    <LogonTrigger>
+      <Enabled>true</Enabled>
+      <Repetition><Interval>PT5M</Interval></Repetition>
+    </LogonTrigger>
+  </Triggers>
   <Settings>
     <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
     <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
     <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
-    <RestartOnFailure><Interval>PT1M</Interval><Count>999</Count></RestartOnFailure>
+    <RestartOnFailure><Interval>PT1M</Interval><Count>255</Count></RestartOnFailure>
   </Settings>
   <Actions><Exec><Command>{program}</Command><Arguments>run</Arguments></Exec></Actions>
 </Task>
@@ -55,6 +61,7 @@ def build_service(system: str, program: Path | None = None) -> str:
     """
     path = str(program or find_program())
     if system == "systemd":
+        path = path.replace("%", "%%")  # systemd.unit(5), specifiers
         return _SYSTEMD.format(program=f'"{path}"' if " " in path else path)
     if system == "windows":
         return _WINDOWS.format(program=escape(path))

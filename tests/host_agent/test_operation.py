@@ -1,5 +1,8 @@
 """Operation: the doctor's findings, the service files, the metrics."""
 
+import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from typer.testing import CliRunner
 
 from host_agent.cli import app
 from host_agent.credentials import enrol, save_credentials
-from host_agent.doctor import Finding, examine
+from host_agent.doctor import Finding, examine, find_driverless
 from host_agent.errors import AgentError
 from host_agent.install.services import build_service
 from host_agent.lock import InstanceLock
@@ -45,7 +48,7 @@ def test_each_fault_is_found_with_its_remedy(tmp_path: Path, cloud: FakeCloud) -
     )
     findings = look(settings)
     failed = {name for name, finding in findings.items() if finding.passed is False}
-    assert failed == {"disk", "spool", "port /dev/ttyNOTHERE", "cloud and clock", "credentials"}
+    assert failed == {"disk", "spool", "port /dev/ttyNOTHERE", "clock", "credentials"}
     assert all(findings[name].remedy for name in failed)
     assert findings["broker"].passed is None
 
@@ -68,12 +71,81 @@ def test_the_doctor_exits_1_when_something_is_to_be_done(tmp_path: Path, cloud: 
     assert '"name": "credentials", "passed": false' in done.stdout
 
 
-def test_service_files_start_the_agent_and_quote_its_path() -> None:
-    unit = build_service("systemd", Path("/opt/cloud seat/bin/cloudseat-agent"))
-    assert 'ExecStart="/opt/cloud seat/bin/cloudseat-agent" run\n' in unit
+def test_a_cloud_that_is_not_there_leaves_the_clock_open(tmp_path: Path) -> None:
+    settings = AgentSettings(data_dir=tmp_path, cloud_url="http://127.0.0.1:1", ports=("/dev/ttyNOTHERE",))
+    findings = look(settings)
+    assert (findings["cloud"].passed, findings["clock"].passed) == (False, None)
+    assert findings["cloud"].remedy
+
+
+def test_a_bridge_without_a_driver_is_found(tmp_path: Path) -> None:
+    for name, vendor, product, port in (
+        ("1-1", "1a86", "7523", None),
+        ("1-2", "10c4", "ea60", "1-2:1.0/ttyUSB0"),
+        ("1-3", "303a", "4001", "1-3:1.0/tty/ttyACM0"),
+        ("1-4", "046d", "c52b", None),
+        ("1-5", "zz", "7523", None),
+    ):
+        device = tmp_path / name
+        (device / (port or "x")).mkdir(parents=True)
+        (device / "idVendor").write_text(f"{vendor}\n")
+        (device / "idProduct").write_text(f"{product}\n")
+    assert find_driverless(tmp_path) == ["CH340 at USB 1-1"]
+    assert find_driverless(tmp_path / "absent") == []
+
+
+def test_the_systemd_unit_is_one(tmp_path: Path) -> None:
+    program = tmp_path / "100% cloud seat"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / "cloudseat-agent.service"
+    unit.write_text(build_service("systemd", program))
+    assert f'ExecStart="{str(program).replace("%", "%%")}" run\n' in unit.read_text()
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("no systemd here")
+    command = [verify, "verify", "--user", str(unit)]
+    done = subprocess.run(
+        command, env={"XDG_RUNTIME_DIR": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+#: The children each element may have (Microsoft, Task Scheduler Schema Complex Types).
+TASK_SCHEMA = {
+    "Task": {"RegistrationInfo", "Triggers", "Settings", "Data", "Principals", "Actions"},
+    "Triggers": {"LogonTrigger", "BootTrigger", "CalendarTrigger", "TimeTrigger"},
+    "LogonTrigger": {"Enabled", "StartBoundary", "EndBoundary", "Repetition", "UserId", "Delay"},
+    "Repetition": {"Interval", "Duration", "StopAtDurationEnd"},
+    "Settings": {
+        "MultipleInstancesPolicy", "DisallowStartIfOnBatteries", "StopIfGoingOnBatteries", "ExecutionTimeLimit",
+        "RestartOnFailure", "AllowStartOnDemand", "StartWhenAvailable", "Enabled", "Hidden", "Priority",
+    },
+    "RestartOnFailure": {"Interval", "Count"},
+    "Actions": {"Exec"},
+    "Exec": {"Command", "Arguments", "WorkingDirectory"},
+}  # fmt: skip
+
+
+def test_the_windows_task_follows_the_schema_of_the_task_scheduler() -> None:
     task = ElementTree.fromstring(build_service("windows", Path("C:/A & B/cloudseat-agent.exe")).encode())
-    commands = [element.text for element in task.iter() if element.tag.endswith("Command")]
-    assert commands == ["C:/A & B/cloudseat-agent.exe"]
+    space = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
+    assert task.tag == f"{space}Task" and task.get("version") == "1.2"
+    texts: dict[str, str] = {}
+    for element in task.iter():
+        name = element.tag.removeprefix(space)
+        children = [child.tag.removeprefix(space) for child in element]
+        assert set(children) <= TASK_SCHEMA.get(name, set()), name
+        assert len(children) == len(set(children)), name
+        texts[name] = element.text or ""
+    assert texts["Command"] == "C:/A & B/cloudseat-agent.exe" and texts["Arguments"] == "run"
+    assert texts["MultipleInstancesPolicy"] in ("Parallel", "Queue", "IgnoreNew", "StopExisting")
+    assert 1 <= int(texts["Count"]) <= 255  # unsignedByte
+    assert re.fullmatch(r"PT[1-9]\d*M", texts["Interval"])  # PT1M..P31D
+    assert texts["ExecutionTimeLimit"] == "PT0S"  # none
+
+
+def test_there_is_no_third_kind_of_service() -> None:
     with pytest.raises(AgentError, match="Choose systemd or windows"):
         build_service("launchd", Path("x"))
 
