@@ -10,7 +10,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from cloud_broker.domain.numbers import mask
+from telephony.numbers import mask
 
 _NUMBER = re.compile(r"(?<![0-9A-Za-z./-])\+?\d{7,15}(?![0-9A-Za-z/-])")
 _IDS = frozenset({"call", "source", "boot", "desk", "topic", "timestamp"})

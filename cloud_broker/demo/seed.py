@@ -10,9 +10,9 @@ from cloud_broker.adapters.sql import tables
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.demo.estate import SEED, Estate, build_estate
 from cloud_broker.domain.items import find_item
-from cloud_broker.domain.numbers import RULES_VERSION, normalise
 from cloud_broker.domain.times import DAY_MS, china_day_start_ms, to_datetime
 from cloud_broker.errors import DemoNotAllowed
+from telephony.numbers import RULES_VERSION, normalise
 
 PROJECT = "天屿花园"
 BRANCH = "华中分公司"

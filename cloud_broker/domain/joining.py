@@ -11,7 +11,7 @@ Times between boots come from `at`; a boot's own from `uptime_ms`, as always.
 
 from collections.abc import Sequence
 
-from cloud_broker.domain.events import UINT32_RANGE, Event
+from telephony.events import UINT32_RANGE, Event
 
 RINGING_WITHIN_MS = 15_000
 EARLY_MS = 30_000

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from cloud_broker.domain.calls import Call, CallState
-from cloud_broker.domain.numbers import NumberState
+from telephony.calls import Call, CallState
+from telephony.numbers import NumberState
 
 FRESH_MS = 30_000
 """An effect (pop, sound, notification) is only for facts younger than this by cloud time."""

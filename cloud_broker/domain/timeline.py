@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from cloud_broker.domain.events import Event, measure_ms
 from cloud_broker.domain.times import to_datetime
 from cloud_broker.domain.views import TimelineEntry
 from protocol.ids import parse_call_id
+from telephony.events import Event, measure_ms
 
 _DETAIL_FIELDS = {
     "ring_burst": ("burst",),

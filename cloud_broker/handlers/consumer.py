@@ -10,13 +10,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud_broker.adapters.mqtt import Connection, Incoming
 from cloud_broker.adapters.sql.engine import Database
-from cloud_broker.domain.numbers import mask
 from cloud_broker.domain.pops import Pop
 from cloud_broker.handlers.ingest import BatchResult, Message, Range, ingest, set_aside
 from cloud_broker.handlers.presence import close_calls_of_absent_boxes, note_health, note_status
 from cloud_broker.ports import Clock, Publisher
 from protocol.errors import TopicError
 from protocol.topics import build_pop_topic, build_topic, parse_topic
+from telephony.numbers import mask
 
 log = structlog.get_logger()
 

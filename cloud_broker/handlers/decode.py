@@ -6,12 +6,12 @@ import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from cloud_broker.domain.events import Event, find_call_id
 from protocol.const import UINT32_MAX
 from protocol.errors import MessageError, TopicError
 from protocol.event_json import decode_event as decode_payload
 from protocol.ids import is_boot
 from protocol.topics import parse_topic
+from telephony.events import Event, find_call_id
 
 MAX_PAYLOAD_BYTES = 8192
 HASH_BYTES = 16

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from cloud_broker.adapters.sql import event_log
 from cloud_broker.adapters.sql.call_table import LockedCall
-from cloud_broker.domain.events import Event, is_later_boot
 from cloud_broker.domain.joining import continues, has_end, may_continue
 from protocol.ids import parse_call_id
+from telephony.events import Event, is_later_boot
 
 Events = Mapping[str, Sequence[Event]]
 

@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 
 from cloud_broker.adapters.sql import call_table, event_log, outbox, places
 from cloud_broker.adapters.sql.call_table import LockedCall
-from cloud_broker.domain.calls import Call, CallState, project_call
-from cloud_broker.domain.events import Event, is_later_boot
 from cloud_broker.domain.joining import graft
 from cloud_broker.domain.pops import Pop, find_pop
 from cloud_broker.handlers.joins import find_pairs, find_parents, find_root
 from protocol.ids import parse_call_id
+from telephony.calls import Call, CallState, project_call
+from telephony.events import Event, is_later_boot
 
 
 def project_calls(connection: Connection, now_ms: int, desks: Mapping[str, str]) -> list[Pop]:

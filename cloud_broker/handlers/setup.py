@@ -6,10 +6,10 @@ from sqlalchemy import insert, select
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.engine import Database
-from cloud_broker.domain.numbers import is_area_code
 from cloud_broker.domain.views import Invalid
 from cloud_broker.handlers.people import People
 from protocol.topics import is_desk
+from telephony.numbers import is_area_code
 
 ROLES = ("agent", "manager", "hq", "admin")
 DEFAULT_LINES = 4

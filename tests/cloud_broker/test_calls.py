@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_broker.domain.calls import Call, project_call
-from cloud_broker.domain.events import Event, is_later_boot
+from telephony.calls import Call, project_call
+from telephony.events import Event, is_later_boot
 from tests.cloud_broker.world import (
     AGENT,
     BOOT,

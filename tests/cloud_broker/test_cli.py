@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from cloud_broker.cli import app
 from cloud_broker.demo.estate import build_estate
-from cloud_broker.domain.numbers import normalise
+from telephony.numbers import normalise
 
 PROGRAM = Path(sys.executable).parent / "cloudseat-cloud"
 

@@ -9,10 +9,10 @@ from sqlalchemy import func, insert, select
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.bootstrap import Cloud, describe_pop
-from cloud_broker.domain.events import Event
 from cloud_broker.domain.views import CallFilter, NotFound
 from cloud_broker.handlers.consumer import encode_committed
 from cloud_broker.handlers.ingest import Message, build_ranges, ingest
+from telephony.events import Event
 from tests.cloud_broker import world
 from tests.cloud_broker.world import BOX, CALL, DESK, HQ, LI, NOW_MS, OTHER_DESK, WANG, Box, message, take_in
 

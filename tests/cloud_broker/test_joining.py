@@ -5,8 +5,8 @@ import random
 import pytest
 
 from cloud_broker.bootstrap import Cloud
-from cloud_broker.domain.events import Event
 from cloud_broker.domain.views import CallFilter, CallView
+from telephony.events import Event
 from tests.cloud_broker import world
 from tests.cloud_broker.world import BOX, CALL, HQ, NOW_MS, Box, take_in
 

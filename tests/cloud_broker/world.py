@@ -10,11 +10,11 @@ from sqlalchemy import insert
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.bootstrap import Cloud
-from cloud_broker.domain.events import Event
 from cloud_broker.domain.times import iso_ms
 from cloud_broker.domain.views import CallFilter, TicketFilter, User
 from cloud_broker.handlers.ingest import BatchResult, Message, ingest
 from protocol.event_json import EventRecord, encode_event
+from telephony.events import Event
 
 NOW_MS = 1_773_737_760_000  # 2026-03-17 08:56 UTC
 BOX, OTHER_BOX, AGENT = "a1b2c3d4e5f6", "b1b2c3d4e5f6", "0a0a0a0a0a0a"

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.bulk import insert_rows, select_in, update_rows
-from cloud_broker.domain.calls import Call
 from protocol.ids import parse_call_id
+from telephony.calls import Call
 
 _SAME_NAME = (
     "state", "direction", "outcome", "number", "e164", "number_kind", "number_state", "started_ms",

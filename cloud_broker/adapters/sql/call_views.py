@@ -10,10 +10,10 @@ from sqlalchemy import Connection, select
 
 from cloud_broker.adapters.sql import event_log, tables
 from cloud_broker.adapters.sql.resident_views import match_numbers, match_residents
-from cloud_broker.domain.calls import SAMPLE_RATE_HZ
 from cloud_broker.domain.timeline import build_timeline
 from cloud_broker.domain.times import to_datetime
 from cloud_broker.domain.views import CallView, RecordingState, RecordingView, ResidentMatch
+from telephony.calls import SAMPLE_RATE_HZ
 
 RINGS_BEFORE_CALLER_ID = 1
 

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, select
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.bulk import insert_rows, select_in
-from cloud_broker.domain.events import Event
 from cloud_broker.handlers.decode import Received, load_fields
 from protocol.ids import parse_call_id
+from telephony.events import Event
 
 LATE_EVENTS = 20
 """Of a call's events, at most so many come after the next call has begun (gaps of its recording)."""

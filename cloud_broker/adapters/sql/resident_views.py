@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, or_, select
 
 from cloud_broker.adapters.sql import tables
-from cloud_broker.domain.numbers import may_be_resident
 from cloud_broker.domain.times import to_datetime
 from cloud_broker.domain.views import ArrearsView, PhoneView, ResidentMatch, ResidentView
+from telephony.numbers import may_be_resident
 
 
 class _Home(NamedTuple):

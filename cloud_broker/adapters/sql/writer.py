@@ -11,7 +11,6 @@ from cloud_broker.adapters.sql.bulk import insert_rows
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.adapters.sql.reader import SqlReader
 from cloud_broker.adapters.sql.resident_views import match_numbers
-from cloud_broker.domain.numbers import RULES_VERSION
 from cloud_broker.domain.tickets import Draft, TicketState, check_draft, check_move
 from cloud_broker.domain.units import read_room
 from cloud_broker.domain.views import (
@@ -25,6 +24,7 @@ from cloud_broker.domain.views import (
     User,
 )
 from cloud_broker.ports import Clock
+from telephony.numbers import RULES_VERSION
 
 MAX_NAME = 40
 MAX_DRAFT = 20_000

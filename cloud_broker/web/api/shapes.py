@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from cloud_broker.domain.calls import SAMPLE_RATE_HZ
 from cloud_broker.domain.times import iso_ms, to_ms
 from cloud_broker.domain.views import (
     CallView,
@@ -13,6 +12,7 @@ from cloud_broker.domain.views import (
     TicketItem,
     TicketView,
 )
+from telephony.calls import SAMPLE_RATE_HZ
 
 
 def shape_time(at: datetime | None) -> str | None:

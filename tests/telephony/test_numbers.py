@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_broker.domain.numbers import NumberKind, NumberState, mask, may_be_resident, normalise
+from telephony.numbers import NumberKind, NumberState, mask, may_be_resident, normalise
 
 AREA = "027"
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cloud_broker.domain.events import Event, find_call_id, measure_ms
-from cloud_broker.domain.numbers import NumberState, normalise
 from protocol.ids import parse_call_id
+from telephony.events import Event, find_call_id, measure_ms
+from telephony.numbers import NumberState, normalise
 
 SAMPLE_RATE_HZ = 8000
 MIN_DIALLED_DIGITS = 3
