@@ -13,7 +13,7 @@ import yaml
 from protocol.commands import COMMANDS, RESULTS
 from protocol.const import PROTOCOL_VERSION, UINT32_MAX, UPTIME_MAX_MS
 from protocol.event_json import CLOCKS
-from protocol.events import EVENTS, MAX_DIGITS, MAX_RANGES, MAX_TEXT
+from protocol.events import EVENTS, MAX_CODE, MAX_CODES, MAX_DIGITS, MAX_NOTE, MAX_RANGES, MAX_TEXT
 from protocol.topics import POP, PREFIX, TOPICS, UP
 
 DOCUMENT = Path(__file__).with_name("asyncapi.yaml")
@@ -47,6 +47,12 @@ KINDS: dict[str, Schema] = {
         "type": "array",
         "maxItems": MAX_RANGES,
         "items": {"type": "array", "minItems": 2, "maxItems": 2, "items": UINT},
+    },
+    "note": {"type": "string", "maxLength": MAX_NOTE},
+    "codes": {
+        "type": "array",
+        "maxItems": MAX_CODES,
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_CODE},
     },
 }
 

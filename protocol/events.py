@@ -3,7 +3,8 @@
 Event id = (source, boot, seq). `EVENTS` is the one table: type -> fields; each field is (kind, required).
 Kinds: uint (0..2^32-1), int (32 bits, signed), text (<= 128 characters), bytes (<= 128), bool,
 digits (0-9 A-D * #, <= 32), call (uint: the seq of the event that opened the call, on the box),
-source (12 hex digits), call_id (text, outside the box), ranges (list of at most 64 [first, count]).
+source (12 hex digits), call_id (text, outside the box), ranges (list of at most 64 [first, count]),
+note (text, <= 1000 characters), codes (list of at most 20 texts of 1..32 characters).
 """
 
 from protocol.const import UINT32_MAX
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 MAX_TEXT = 128
 MAX_DIGITS = 32
 MAX_RANGES = 64
+MAX_NOTE = 1000
+MAX_CODES = 20
+MAX_CODE = 32
 _DIGITS = "0123456789ABCD*#"
 
 R, O = True, False  # noqa: E741  (required, optional)
@@ -85,7 +89,17 @@ AGENT_EVENTS = {
     "recording_lost": {"call": ("call_id", R), "reason": ("text", R)},
     "clock_stepped": {"by_ms": ("int", R)},
     "disk_low": {"free_mb": ("uint", R), "reserve_mb": ("uint", R)},
-    "draft_made": {"call": ("call_id", O), "draft": ("text", R)},
+    "recording_played": {"call": ("call_id", R)},  # at the desk, without the cloud
+    # a ticket as filled in without the cloud; draft: its id, so that it becomes one ticket
+    "draft_made": {
+        "call": ("call_id", O),
+        "draft": ("text", R),
+        "kind": ("text", O),
+        "items": ("codes", O),
+        "place": ("text", O),
+        "note": ("note", O),
+        "promise_minutes": ("uint", O),
+    },
 }
 
 EVENTS = {}
@@ -164,6 +178,16 @@ def _is_ranges(value: "Any") -> bool:
     )
 
 
+def _is_note(value: "Any") -> bool:
+    return isinstance(value, str) and len(value) <= MAX_NOTE
+
+
+def _is_codes(value: "Any") -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_CODES:
+        return False
+    return all(isinstance(code, str) and 0 < len(code) <= MAX_CODE for code in value)
+
+
 _KIND_CHECKS = {
     "uint": _is_uint,
     "call": _is_uint,
@@ -174,4 +198,6 @@ _KIND_CHECKS = {
     "source": _is_source,
     "call_id": _is_call_id,
     "ranges": _is_ranges,
+    "note": _is_note,
+    "codes": _is_codes,
 }

@@ -9,7 +9,16 @@ from protocol import framing, link, messages
 from protocol.commands import COMMANDS, NEEDS_CLOCK, RESULTS
 from protocol.const import MAX_AUDIO_BYTES, MAX_PAYLOAD, PROTOCOL_VERSION
 from protocol.event_json import CLOCKS
-from protocol.events import AGENT_EVENTS, BOX_EVENTS, MAX_DIGITS, MAX_RANGES, MAX_TEXT
+from protocol.events import (
+    AGENT_EVENTS,
+    BOX_EVENTS,
+    MAX_CODE,
+    MAX_CODES,
+    MAX_DIGITS,
+    MAX_NOTE,
+    MAX_RANGES,
+    MAX_TEXT,
+)
 from protocol.ids import is_boot, is_source, parse_call_id
 from protocol.topics import POP, TOPICS, is_desk
 
@@ -95,6 +104,8 @@ def test_events() -> None:
     assert f"`text` (≤ {MAX_TEXT} characters)" in TEXT
     assert f"(1..{MAX_DIGITS} of 0-9 A-D * #)" in TEXT
     assert f"`ranges` (≤ {MAX_RANGES} of [first, count])" in TEXT
+    assert f"`note` (≤ {MAX_NOTE:,} characters)" in TEXT
+    assert f"`codes` (≤ {MAX_CODES} texts of 1..{MAX_CODE} characters)" in TEXT
     assert f"1..{MAX_AUDIO_BYTES} bytes of A-law" in TEXT
 
 

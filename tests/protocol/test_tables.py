@@ -27,6 +27,8 @@ KINDS: dict[str, tuple[list[Any], list[Any]]] = {
     "source": ([SOURCE, "0" * 12], ["A1B2C3D4E5F6", "a1b2c3d4e5f", SOURCE + "0", 1]),
     "call_id": ([CALL_ID], [SOURCE, f"{SOURCE}-{BOOT}-", f"{SOURCE}-{BOOT}-01", 12]),
     "ranges": ([[], [[0, 1]], ((2, 3),), [[0, 1]] * 64], [[[0]], [[0, -1]], [0, 1], [[0, 1]] * 65, {}]),
+    "note": (["", "漏\n水", "张" * 1000], ["x" * 1001, b"x", 1, None]),
+    "codes": ([[], ["water.leak"], ("a" * 32,), ["a"] * 20], [["a"] * 21, [""], ["a" * 33], [1], "water"]),
 }
 
 
