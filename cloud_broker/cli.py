@@ -178,6 +178,16 @@ def claim(
         print(cloud.enrolment.make_code(desk))
 
 
+@app.command()
+def revoke(
+    agent: Annotated[str, typer.Option(help="id of the agent: 12 hex digits")],
+    data_dir: DataDir = None,
+) -> None:
+    """Take an agent's token back; the next time it asks, it erases the roster it keeps."""
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        cloud.enrolment.revoke(agent)
+
+
 @app.command("add-desk")
 def new_desk(
     desk: Annotated[str, typer.Option(help="id: a-z, 0-9 and '-'")],

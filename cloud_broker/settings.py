@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from protocol.desk_page import PORT
+
 DATABASE_FILE = "cloud.sqlite3"
 RECORDINGS_FOLDER = "recordings"
 
@@ -30,6 +32,9 @@ class Settings(BaseSettings):
     agent_mqtt_port: int = Field(0, ge=0, le=65535, description="0: mqtt_port")
     store: str = Field("", description="folder or s3://bucket/prefix; empty: recordings in data_dir")
     mosquitto_dir: Path | None = Field(None, description="keep Mosquitto's passwd and acl here and reload it")
+    desk_page_port: int = Field(
+        PORT, ge=0, le=65535, description="of the agents' own page, on each desk PC; 0: no hand-over to it"
+    )
     demo: bool = Field(False, description="allow the well-known demo passwords")
     reconcile_at: str = Field(
         "03:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Asia/Shanghai; compares the days before"

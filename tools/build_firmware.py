@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURE = "xtensawin"
 PACKAGES = ("firmware", "protocol")
 SCRIPTS = ("boot.py", "main.py")
-HOST_ONLY = ("portable.py", "event_json.py", "topics.py")
+HOST_ONLY = ("portable.py", "event_json.py", "topics.py", "desk_page.py")
 """Modules that no board imports: CPython's stand-ins for viper, and what only the desk speaks."""
 
 

@@ -13,8 +13,8 @@ from cloud_broker.adapters.sql.bulk import insert_rows
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.domain.views import Invalid, NotFound
 from cloud_broker.errors import ClaimRefused
-from cloud_broker.handlers.people import hash_token
 from cloud_broker.ports import Clock
+from protocol.desk_page import derive_page_key, hash_token
 from protocol.ids import is_source
 
 CLAIM_LIFE_MS = 7 * 24 * 3_600_000
@@ -95,6 +95,31 @@ class Enrolment:
         )
         with self.database.read() as connection:
             return connection.execute(query).scalar()
+
+    def page_keys(self, desk: str) -> dict[str, str]:
+        """Agent id → key of its own page, of the agents that may speak for `desk`."""
+        agent = tables.agent.c
+        query = select(agent.id, agent.token_hash).where(agent.desk == desk, agent.revoked_ms.is_(None))
+        with self.database.read() as connection:
+            return {row.id: derive_page_key(row.token_hash) for row in connection.execute(query)}
+
+    def revoke(self, agent: str) -> None:
+        """Take an agent's token back: it reads and sends nothing any more, and erases what it knows.
+
+        The desk's broker password is shared by its agents and stays.
+
+        Raises:
+            NotFound: no such agent, or revoked already.
+        """
+        table = tables.agent
+        with self.database.write() as connection:
+            changed = connection.execute(
+                update(table)
+                .where(table.c.id == agent, table.c.revoked_ms.is_(None))
+                .values(revoked_ms=self.clock.now_ms())
+            ).rowcount
+        if not changed:
+            raise NotFound(agent)
 
     def write_broker_passwords(self) -> None:
         """Bring Mosquitto's passwd up to date: the cloud itself and every enrolled desk."""

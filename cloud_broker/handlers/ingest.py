@@ -4,7 +4,8 @@
   2. append the events       by id; the same id with another payload is a conflict (dead letter, alarm)
   3. boots                   a boot not seen before closes the open calls of the boots before it
   4. recompute the calls     each touched call under its row lock, from all of its events
-  5. outbox                  what a page must refresh, and the screen pops that are still news
+  5. make the tickets        of drafts that a desk made without the cloud, each once
+  6. outbox                  what a page must refresh, and the screen pops that are still news
 After the commit (never before): `committed` to the desk, then the broker's acknowledgement.
 """
 
@@ -19,6 +20,7 @@ from cloud_broker.adapters.sql import event_log, homes, letters
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.domain.pops import Pop
 from cloud_broker.handlers.decode import Received, Undecodable, claimed_id, decode_event
+from cloud_broker.handlers.drafts import make_tickets
 from cloud_broker.handlers.projection import close_before_boot, project_calls
 from cloud_broker.ports import Clock
 from protocol.errors import TopicError
@@ -81,7 +83,9 @@ def _store(connection: Connection, now_ms: int, received: list[Received]) -> Bat
     touched = {item.call_id: item.desk for item in accepted if item.call_id is not None}
     if event_log.note_boots(connection, accepted):
         touched.update(close_before_boot(connection, {item.event.source for item in accepted}))
-    return BatchResult(pops=project_calls(connection, now_ms, touched))
+    pops = project_calls(connection, now_ms, touched)
+    make_tickets(connection, now_ms, accepted)
+    return BatchResult(pops=pops)
 
 
 def _decode(messages: Sequence[Message]) -> tuple[list[Received], list[tuple[Message, str]]]:

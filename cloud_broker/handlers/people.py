@@ -1,6 +1,5 @@
 """Log-ins: passwords by argon2, sessions and tokens kept only as hashes, a limit on guessing."""
 
-import hashlib
 import secrets
 import threading
 from collections import defaultdict
@@ -15,6 +14,7 @@ from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.domain.views import User
 from cloud_broker.ports import Clock
+from protocol.desk_page import hash_token
 
 SESSION_LIFE_MS = 12 * 3_600_000
 TOKEN_LIFE_MS = 30 * 24 * 3_600_000
@@ -154,11 +154,6 @@ def take_duty(connection: Connection, now_ms: int, desk: str, user_id: int) -> N
         update(tables.duty).where(duty.desk == desk, duty.to_ms.is_(None)).values(to_ms=now_ms)
     )
     connection.execute(insert(tables.duty).values(desk=desk, user_id=user_id, from_ms=now_ms, to_ms=None))
-
-
-def hash_token(token: str) -> str:
-    """Tokens are 32 random bytes: a plain hash is enough, there is nothing to guess."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _user(row: Any) -> User:

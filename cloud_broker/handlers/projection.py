@@ -122,9 +122,5 @@ def _find_gone(call_id: str, away_ms: int | None, boots: Mapping[str, int]) -> i
 
 
 def _find_owner(duties: Iterable[places.Duty], call: Call) -> int | None:
-    """Who was on duty at off_hook: the latest to take the desk before it."""
-    at_ms = call.answered_ms
-    if at_ms is None:
-        return None
-    on_duty = [d for d in duties if d.from_ms <= at_ms and (d.to_ms is None or at_ms < d.to_ms)]
-    return max(on_duty, key=lambda d: d.from_ms).user_id if on_duty else None
+    """Who was on duty at off_hook."""
+    return places.find_on_duty(duties, call.answered_ms) if call.answered_ms is not None else None

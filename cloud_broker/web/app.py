@@ -64,4 +64,6 @@ def build_console(cloud: Cloud) -> Console:
         operations=cloud.operations,
         now=now,
         demo=cloud.settings.demo,
+        desk_page_port=cloud.settings.desk_page_port,
+        desk_page_keys=cloud.enrolment.page_keys,
     )

@@ -17,6 +17,12 @@ class Duty(NamedTuple):
     to_ms: int | None
 
 
+def find_on_duty(duties: Iterable[Duty], at_ms: int) -> int | None:
+    """Who was on duty then, of one desk's duties: the latest to take the desk before it."""
+    on_duty = [d for d in duties if d.from_ms <= at_ms and (d.to_ms is None or at_ms < d.to_ms)]
+    return max(on_duty, key=lambda d: d.from_ms).user_id if on_duty else None
+
+
 def load_area_codes(connection: Connection, desks: Iterable[str]) -> dict[str, str]:
     """desk → area code of its project."""
     table = tables.desk.join(tables.project)

@@ -36,6 +36,17 @@ def match_numbers(connection: Connection, numbers: Iterable[str]) -> dict[str, l
     }
 
 
+def find_only_resident(connection: Connection, call: Any | None) -> int | None:
+    """The resident chosen in a call (a row of its table), else the only present one with its number."""
+    if call is None:
+        return None
+    if call.resident_id:
+        return int(call.resident_id)
+    matches = match_numbers(connection, [call.e164] if call.e164 else []).get(call.e164, [])
+    present = [match.id for match in matches if not match.former]
+    return present[0] if len(present) == 1 else None
+
+
 def match_residents(connection: Connection, ids: Iterable[int]) -> dict[int, ResidentMatch]:
     """Resident id → match."""
     wanted = list(ids)
@@ -51,7 +62,7 @@ def build_residents(connection: Connection, rows: Sequence[Any]) -> list[Residen
     ids = [row.id for row in rows]
     homes = _load_homes(connection, ids)
     phones = _load_phones(connection, ids)
-    arrears = _load_arrears(connection, ids)
+    arrears = load_arrears(connection, ids)
     views = []
     for row in rows:
         match = _match(row, homes[row.id])
@@ -137,7 +148,7 @@ def _load_phones(connection: Connection, ids: Sequence[int]) -> Mapping[int, lis
     return found
 
 
-def _load_arrears(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[ArrearsView]]:
+def load_arrears(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[ArrearsView]]:
     """Money owed on the units where they live now."""
     occupancy, unit, arrears = tables.occupancy.c, tables.unit.c, tables.arrears.c
     query = (

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from cloud_broker.adapters.sql import outbox, scope, tables
+from cloud_broker.adapters.sql import outbox, scope, tables, ticket_rows
 from cloud_broker.adapters.sql.bulk import insert_rows
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.adapters.sql.reader import SqlReader
-from cloud_broker.adapters.sql.resident_views import match_numbers
+from cloud_broker.adapters.sql.resident_views import find_only_resident, match_numbers
 from cloud_broker.domain.tickets import Draft, TicketState, check_draft, check_move
 from cloud_broker.domain.units import read_room
 from cloud_broker.domain.views import (
@@ -51,7 +51,7 @@ class SqlWriter:
         )
         check_draft(draft)
         with self._database.write() as connection:
-            known = _find_by_key(connection, ticket.desk, ticket.key)
+            known = ticket_rows.find_by_key(connection, ticket.desk, ticket.key)
             ticket_id = known or self._insert_ticket(connection, user, ticket, draft)
         return self._reader.ticket(user, ticket_id)
 
@@ -63,7 +63,7 @@ class SqlWriter:
             connection.execute(
                 update(table).where(table.c.id == ticket).values(state=target.value, closing=closing)
             )
-            _note_change(connection, now_ms, ticket, user.name, row.state, target.value, note)
+            ticket_rows.note_change(connection, now_ms, ticket, user.name, row.state, target.value, note)
             outbox.add_ticket(connection, now_ms, row.desk, ticket)
         return self._reader.ticket(user, ticket)
 
@@ -75,12 +75,14 @@ class SqlWriter:
             bound = _find_call(connection, user, call)
             if bound.desk != row.desk:
                 raise Invalid("call", "other_desk")
-            _bind(connection, now_ms, ticket, call)
+            ticket_rows.bind(connection, now_ms, ticket, call)
             if row.call_id is None:
                 agent = bound.claimed_by or bound.owner_id or row.agent_id
                 values = {"call_id": call, "agent_id": agent}
                 connection.execute(update(tables.ticket).where(tables.ticket.c.id == ticket).values(**values))
-            _note_change(connection, now_ms, ticket, user.name, row.state, row.state, f"call {call}")
+            ticket_rows.note_change(
+                connection, now_ms, ticket, user.name, row.state, row.state, f"call {call}"
+            )
             outbox.add_ticket(connection, now_ms, row.desk, ticket)
             outbox.add_calls(connection, now_ms, [(row.desk, call)], [])
         return self._reader.ticket(user, ticket)
@@ -151,9 +153,9 @@ class SqlWriter:
             )
             .returning(tables.ticket.c.id)
         ).scalar_one()  # fmt: skip
-        _note_change(connection, now_ms, ticket_id, user.name, None, TicketState.NEW.value, "")
+        ticket_rows.note_change(connection, now_ms, ticket_id, user.name, None, TicketState.NEW.value, "")
         if ticket.call:
-            _bind(connection, now_ms, ticket_id, ticket.call)
+            ticket_rows.bind(connection, now_ms, ticket_id, ticket.call)
             connection.execute(tables.draft.delete().where(tables.draft.c.call_id == ticket.call))
             outbox.add_calls(connection, now_ms, [(ticket.desk, ticket.call)], [])
         outbox.add_ticket(connection, now_ms, ticket.desk, ticket_id)
@@ -217,15 +219,6 @@ def _lock_ticket(connection: Connection, user: User, ticket: int) -> Any:
     return row
 
 
-def _find_by_key(connection: Connection, desk: str, key: str) -> int | None:
-    if not key:
-        return None
-    column = tables.ticket.c
-    return connection.execute(
-        select(column.id).where(column.desk == desk, column.idempotency_key == key)
-    ).scalar()
-
-
 def _resident_of(connection: Connection, ticket: NewTicket, call: Any | None) -> int | None:
     """The resident named, else the one chosen in the call, else the only one with the call's number."""
     if ticket.resident is not None:
@@ -238,36 +231,7 @@ def _resident_of(connection: Connection, ticket: NewTicket, call: Any | None) ->
         if found.scalar() is None:
             raise Invalid("resident", "unknown")
         return ticket.resident
-    if call is None:
-        return None
-    if call.resident_id:
-        return int(call.resident_id)
-    matches = match_numbers(connection, [call.e164] if call.e164 else []).get(call.e164, [])
-    present = [match.id for match in matches if not match.former]
-    return present[0] if len(present) == 1 else None
-
-
-def _note_change(
-    connection: Connection,
-    now_ms: int,
-    ticket: int,
-    who: str,
-    from_state: str | None,
-    to_state: str,
-    note: str,
-) -> None:
-    connection.execute(
-        insert(tables.ticket_change).values(
-            ticket_id=ticket, at_ms=now_ms, who=who, from_state=from_state, to_state=to_state, note=note
-        )
-    )
-
-
-def _bind(connection: Connection, now_ms: int, ticket: int, call: str) -> None:
-    columns = ("ticket_id", "call_id", "at_ms")
-    insert_rows(
-        connection, tables.ticket_call, columns, [(ticket, call, now_ms)], or_else="ON CONFLICT DO NOTHING"
-    )
+    return find_only_resident(connection, call)
 
 
 def _find_or_make_unit(connection: Connection, project: int, room: str) -> int:

@@ -15,6 +15,7 @@ from cloud_broker.errors import ClaimRefused, UploadRefused
 from cloud_broker.handlers.people import LogInRefused
 from cloud_broker.handlers.playback import TokenRefused
 from cloud_broker.web.api import (
+    agents,
     calls,
     enrolment,
     operations,
@@ -27,6 +28,7 @@ from cloud_broker.web.api import (
 from cloud_broker.web.identity import Forged, NotIdentified
 
 PREFIX = "/api/v1"
+_MODULES = (sessions, enrolment, agents, calls, recordings, tickets, residents, stream, operations)
 _UPLOAD_STATUS = {
     "digest_missing": 400,
     "call_id": 404,
@@ -98,6 +100,6 @@ def refuse(status: int, reason: str, message: str) -> JSONResponse:
 def build_api(cloud: Cloud) -> APIRouter:
     """Every route of the API."""
     router = APIRouter(prefix=PREFIX, route_class=ApiRoute)
-    for module in (sessions, enrolment, calls, recordings, tickets, residents, stream, operations):
+    for module in _MODULES:
         module.add_routes(router, cloud)
     return router

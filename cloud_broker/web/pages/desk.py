@@ -45,6 +45,7 @@ def build_desk_router(console: Console, renderer: Renderer) -> APIRouter:
             now_call=call,
             form=form,
             lists=lists,
+            own_page={"port": console.desk_page_port, "keys": dict(console.desk_page_keys(chosen))},
         )
 
     @router.get("/desk/ticket")

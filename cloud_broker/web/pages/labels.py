@@ -122,6 +122,9 @@ MOVED = {
     "closed_declined": N_("Closed, resident declined to say"),
 }
 
+#: Notes of a ticket's history that the cloud itself wrote.
+CHANGE_NOTES = {"offline_draft": N_("Filled in at the desk PC while the cloud could not be reached")}
+
 #: How far the times of a call can be trusted.
 CLOCKS = {
     "synced": N_("set by the cloud"),
@@ -160,6 +163,7 @@ TIMELINE = {
     "recording_stored": N_("Recording stored on the desk PC"),
     "recording_uploaded": N_("Recording uploaded"),
     "recording_lost": N_("Recording lost"),
+    "recording_played": N_("Recording played at the desk PC"),
     "self_test": N_("Self-test"),
     "draft_made": N_("Ticket draft made at the desk"),
     "fault": N_("Fault"),

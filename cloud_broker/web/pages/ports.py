@@ -9,7 +9,7 @@ Pages send the token back in the header `X-CSRF-Token` (htmx requests) or the fo
 forms); `guard.checked_form` compares it.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -55,7 +55,12 @@ class Hub(Protocol):
 
 @dataclass(frozen=True)
 class Console:
-    """Everything the pages work with. Reader and Writer are called from worker threads."""
+    """Everything the pages work with. Reader and Writer are called from worker threads.
+
+    Attributes:
+        desk_page_port: of the agents' own page on the desk PCs, 0 for none.
+        desk_page_keys: desk → (agent id → key of its page).
+    """
 
     reader: Reader
     writer: Writer
@@ -64,3 +69,5 @@ class Console:
     operations: Operations
     now: Callable[[], datetime]
     demo: bool = False
+    desk_page_port: int = 0
+    desk_page_keys: Callable[[str], Mapping[str, str]] = lambda _: {}

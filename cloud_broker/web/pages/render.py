@@ -22,9 +22,10 @@ _TEMPLATES = Path(__file__).parent.parent / "templates"
 _GZIP_LEVEL = 5
 _GZIP_FROM = 700
 
-#: Everything comes from this origin; `style` attributes carry positions on a time line and nothing else.
+#: Everything comes from this origin, but for the page of this PC's own agent, whom the desk page asks whether
+#: it is there; `style` attributes carry positions on a time line and nothing else.
 _CONTENT_POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src-attr 'unsafe-inline'; "
+    "default-src 'self'; img-src 'self' data:; style-src-attr 'unsafe-inline'; {connect}"
     "frame-ancestors 'none'; form-action 'self'; base-uri 'none'; object-src 'none'"
 )
 
@@ -32,8 +33,12 @@ _CONTENT_POLICY = (
 class Renderer:
     """Turns a template name and facts into text or a response, in the language of the request."""
 
-    def __init__(self, static: StaticFiles, now: Callable[[], datetime], demo: bool) -> None:
+    def __init__(
+        self, static: StaticFiles, now: Callable[[], datetime], demo: bool, desk_page_port: int = 0
+    ) -> None:
         self._now = now
+        connect = f"connect-src 'self' http://127.0.0.1:{desk_page_port}; " if desk_page_port else ""
+        self._content_policy = _CONTENT_POLICY.format(connect=connect)
         self._environments = {language: _environment(language, static, now, demo) for language in LANGUAGES}
 
     def text(self, language: Language, template: str, **facts: Any) -> str:
@@ -58,7 +63,7 @@ class Renderer:
         ).encode()
         headers = {
             "Cache-Control": "no-store",
-            "Content-Security-Policy": _CONTENT_POLICY,
+            "Content-Security-Policy": self._content_policy,
             "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
             "Vary": "Accept-Encoding, Cookie",

@@ -25,7 +25,7 @@ def install_pages(app: FastAPI, console: Console) -> None:
         StaticMissing: the front-end files were not installed.
     """
     static = StaticFiles()
-    renderer = Renderer(static, console.now, console.demo)
+    renderer = Renderer(static, console.now, console.demo, console.desk_page_port)
     app.include_router(static.router())
     app.include_router(build_router(console, renderer))
     install_error_pages(app, renderer)
