@@ -23,7 +23,14 @@ from host_agent.commands import CommandTable
 from host_agent.core import Core, Parts
 from host_agent.credentials import Credentials, enrol, load_credentials, save_credentials
 from host_agent.database import open_database
+from host_agent.desk.drafts import DraftTable
+from host_agent.desk.flow import DAY_MS, DeskFlow
+from host_agent.desk.page import DeskPage, open_page
+from host_agent.desk.roster_cache import RosterCache, erase
+from host_agent.desk.roster_keeper import RosterKeeper
+from host_agent.desk.window import Window
 from host_agent.disk import DiskWatch, read_free_bytes
+from host_agent.errors import AgentError
 from host_agent.housekeeping import Housekeeping
 from host_agent.identity import Identity, begin_run
 from host_agent.intake import Intake
@@ -46,6 +53,7 @@ from host_agent.stepped_clock import STEPPED_TOLERANCE_MS, SteppedClock, TimeCli
 from host_agent.time_anchor import TOLERANCE_MS, CloudOffset, StepDetector
 from host_agent.uploads import CloudAccess, UploadQueue
 from host_agent.workers import ThreadWorker
+from protocol.desk_page import derive_page_key, hash_token
 
 SPOOL = "spool.sqlite"
 SCAN_EVERY_S = 2.0
@@ -156,6 +164,7 @@ def build_core(
     recordings = Recordings(settings.data_dir / "recordings", index, now.elapsed_ms)
     captures = Captures(settings.data_dir / "captures")
     boxes = Boxes(world.open_port, set(settings.ports))
+    desk = _build_desk(settings, identity, database, world, intake, offset)
     flow = RecordingFlow(recordings, index, intake, world.worker, UploadQueue(world.draw), world.throttle)
     disk = DiskWatch(world.read_free, settings.disk_reserve_mb)
     publisher = _build_publisher(settings, spool, bridge, world)
@@ -163,7 +172,16 @@ def build_core(
     parts = Parts(
         boxes=boxes,
         reception=Reception(
-            identity.agent_id, boxes, spool, intake, recordings, captures, bridge, offset, world.announce
+            identity.agent_id,
+            boxes,
+            spool,
+            intake,
+            recordings,
+            captures,
+            bridge,
+            offset,
+            world.announce,
+            desk.handle_event,
         ),
         intake=intake,
         spool=spool,
@@ -174,11 +192,34 @@ def build_core(
         bridge=bridge,
         cloud=CloudLink(settings.cloud_url, offset, world.clock, world.worker, claim),
         housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, captures, flow, reporter),
+        desk=desk,
         steps=StepDetector(),
         accept=world.accept,
         may_upload=lambda instant: not is_quiet(settings.quiet_hours, instant.unix_ms),
     )
     return Core(parts)
+
+
+def _build_desk(
+    settings: AgentSettings,
+    identity: Identity,
+    database: sqlite3.Connection,
+    world: World,
+    intake: Intake,
+    offset: CloudOffset,
+) -> DeskFlow:
+    keeper = RosterKeeper(world.worker, settings.roster_retention_days * DAY_MS, lambda: desk.leave())
+    desk = DeskFlow(
+        Window(),
+        keeper,
+        DraftTable(database),
+        intake,
+        identity,
+        world.worker,
+        offset,
+        settings.event_retention_days,
+    )
+    return desk
 
 
 def _build_publisher(settings: AgentSettings, spool: Spool, bridge: Bridge, world: World) -> Publisher:
@@ -208,19 +249,25 @@ def join_cloud(agent: Agent, credentials: Credentials) -> None:
     broker = PahoBroker(credentials, agent.inputs.put, lambda: agent.clock.now().unix_ms, retry_s)
     agent.broker = broker
     agent.core.parts.bridge.join(broker, credentials.desk)
-    agent.core.parts.flow.access = CloudAccess(
-        agent.settings.cloud_url, credentials.upload_token.get_secret_value()
-    )
+    token = credentials.upload_token.get_secret_value()
+    access = CloudAccess(agent.settings.cloud_url, token)
+    agent.core.parts.flow.access = access
+    if agent.settings.has_page:
+        page_key = derive_page_key(hash_token(token))
+        cache = RosterCache(agent.settings.data_dir, token)
+        agent.core.parts.desk.join(access, cache, page_key, agent.clock.now())
     broker.start()
 
 
 def _run(agent: Agent) -> str:
     supervisor = Supervisor()
+    page: DeskPage | None = None
     _stop_on_signals(agent.inputs)
     if not agent.settings.ports:
         threading.Thread(target=_scan_ports, args=(agent.inputs,), name="port scan", daemon=True).start()
     try:
         if isinstance(agent.clock, SystemClock):
+            page = _start_page(agent)
             _announce_ready(agent)
             report = _start_metrics(agent, supervisor)
             return run_in_wall_time(agent.core, agent.inputs, agent.clock, supervisor, report)
@@ -228,8 +275,32 @@ def _run(agent: Agent) -> str:
         _announce_ready(agent)
         return SteppedRun(agent.core, agent.inputs, agent.clock, client, supervisor).run()
     finally:
+        if page is not None:
+            page.close()
         if agent.broker is not None:
             agent.broker.stop()
+
+
+def _start_page(agent: Agent) -> DeskPage | None:
+    """The desk's own page. Without it the agent does everything else."""
+    if not agent.settings.has_page:
+        erase(agent.settings.data_dir)  # a roster is kept for the page alone
+        return None
+    try:
+        settings = agent.settings
+        return open_page(
+            settings.page_port,
+            settings.console,
+            agent.identity.agent_id,
+            settings.data_dir,
+            settings.data_dir / SPOOL,
+            agent.core.parts.desk.window,
+            agent.inputs.put,
+            lambda: agent.clock.now().unix_ms,
+        )
+    except AgentError as error:
+        log.error(error.code, problem=error.problem, remedy=error.remedy)
+        return None
 
 
 def _start_metrics(agent: Agent, supervisor: Supervisor) -> Callable[[Instant], None]:

@@ -150,6 +150,11 @@ class Boxes:
         """The session of an attached box."""
         return self.session(self.attached.get(source, ""))
 
+    def boots(self) -> dict[str, str]:
+        """Source → boot of every box that is there."""
+        sessions = {source: self.session_of(source) for source in self.attached}
+        return {source: session.boot for source, session in sessions.items() if session is not None}
+
     def open_sessions(self) -> list[BoxSession]:
         """The sessions of all open ports."""
         return [port.session for port in self._ports.values() if port.link is not None]

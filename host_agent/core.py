@@ -18,6 +18,9 @@ from host_agent.bridge import Bridge, decode_committed
 from host_agent.cloud_link import ENROL, TIME, CloudLink
 from host_agent.command_flow import CommandFlow
 from host_agent.credentials import Credentials
+from host_agent.desk.flow import INPUTS as DESK_INPUTS
+from host_agent.desk.flow import JOBS as DESK_JOBS
+from host_agent.desk.flow import DeskFlow
 from host_agent.housekeeping import Housekeeping
 from host_agent.intake import Intake
 from host_agent.ports import (
@@ -65,6 +68,7 @@ class Parts:
     bridge: Bridge
     cloud: CloudLink
     housekeeping: Housekeeping
+    desk: DeskFlow
     steps: StepDetector
     accept: Callable[[Credentials], None]
     may_upload: Callable[[Instant], bool]
@@ -104,6 +108,7 @@ class Core:
             parts.reception.handle(path, said, now)
         for source, reply in parts.reception.take_replies():
             parts.commands.handle_reply(source, reply, now)
+        parts.desk.show(parts.boxes.boots(), parts.bridge.is_up)
 
     def tick(self, now: Instant) -> None:
         """Everything that time alone makes due."""
@@ -117,6 +122,7 @@ class Core:
         parts.flow.advance(now, parts.may_upload(now))
         parts.commands.advance(now)
         parts.housekeeping.advance(now)
+        parts.desk.advance(now)
         if (due_ms := parts.publisher.next_due_ms()) is not None and due_ms <= now.elapsed_ms:
             parts.publisher.advance(now.elapsed_ms)
         self.flush(now)
@@ -130,6 +136,7 @@ class Core:
             parts.flow.next_due_ms(parts.may_upload(now)),
             parts.cloud.next_due_ms(),
             parts.intake.next_due_ms(),
+            parts.desk.next_due_ms(),
             now.elapsed_ms + MAX_SLEEP_MS,
         )
         return min(due_ms for due_ms in dues if due_ms is not None)
@@ -182,6 +189,7 @@ class Core:
         self._parts.bridge.handle_up(self._attached(), now)
         self._parts.commands.handle_connected(now)
         self._parts.publisher.handle_connected(now.elapsed_ms)
+        self._parts.desk.handle_connected(now)
 
     def _hear_broker_down(self, item: BrokerDown, now: Instant) -> None:
         log.warning("broker.lost", reason=item.reason)
@@ -205,10 +213,15 @@ class Core:
             self._parts.flow.handle_encoded(item, now)
         elif item.name == UPLOAD:
             self._parts.flow.handle_uploaded(item, now)
+        elif item.name in DESK_JOBS:
+            self._parts.desk.handle_done(item, now)
         elif item.name in (ENROL, TIME):
             credentials = self._parts.cloud.handle_done(item, now)
             if credentials is not None:
                 self._parts.accept(credentials)
+
+    def _hear_page(self, item: Any, now: Instant) -> None:
+        self._parts.desk.handle(item, now)
 
     def _attached(self) -> dict[str, str]:
         """Source → firmware of the boxes that are there."""
@@ -225,4 +238,5 @@ _HANDLERS: dict[type, Callable[[Core, Any, Instant], None]] = {
     BrokerDown: Core._hear_broker_down,
     MessageArrived: Core._hear_message,
     JobDone: Core._hear_job,
+    **dict.fromkeys(DESK_INPUTS, Core._hear_page),
 }

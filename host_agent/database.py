@@ -9,13 +9,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from host_agent.errors import AgentError
 from host_agent.files import make_folder
 
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
+_FIRST = """
 -- One row an event, from arrival until its retention ends. It is `waiting` while committed_ms is NULL and
 -- leaves that state only when the cloud lists its id on `committed`; nothing else may set committed_ms.
 CREATE TABLE event (
@@ -64,6 +63,32 @@ CREATE TABLE recording (
 );
 CREATE INDEX recording_state ON recording (state, started_ms);
 """
+
+_DESK_PAGE = """
+-- The desk's own page reads calls by these; both are computed from the payload, nothing has to keep them.
+ALTER TABLE event ADD COLUMN at TEXT GENERATED ALWAYS AS (json_extract(payload, '$.at')) VIRTUAL;
+ALTER TABLE event ADD COLUMN call TEXT GENERATED ALWAYS AS (
+    CASE typeof(json_extract(payload, '$.fields.call'))
+    WHEN 'integer' THEN source || '-' || boot || '-' || json_extract(payload, '$.fields.call')
+    WHEN 'text' THEN json_extract(payload, '$.fields.call') END) VIRTUAL;
+CREATE INDEX event_call ON event (call, at) WHERE call IS NOT NULL;
+
+-- One row a ticket draft: typed (made_ms is NULL) -> made (its draft_made is in `event`) -> a ticket.
+CREATE TABLE draft (
+    id         TEXT PRIMARY KEY,                     -- the ticket's key: one draft never becomes two
+    call       TEXT NOT NULL,                        -- '': a visitor, no call
+    fields     TEXT NOT NULL,                        -- JSON, as typed
+    changed_ms INTEGER NOT NULL,                     -- UTC by the PC
+    made_ms    INTEGER,
+    boot       TEXT, seq INTEGER,                    -- of its draft_made
+    ticket     INTEGER, number TEXT                  -- what the cloud made of it
+);
+CREATE INDEX draft_call ON draft (call);
+"""
+
+_STEPS = (_FIRST, _DESK_PAGE)
+"""Step n brings a spool of format n to n + 1; all of them together make a new one."""
+SCHEMA_VERSION = len(_STEPS)
 
 
 def open_database(path: Path, limit_mb: int | None = None) -> sqlite3.Connection:
@@ -116,8 +141,19 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"The spool {path} is of a newer agent (format {version}, this one reads {SCHEMA_VERSION}).",
             "Install the newer agent again; nothing was changed.",
         )
-    if version == 0:
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    if version < SCHEMA_VERSION:
+        steps = "".join(_STEPS[version:])
+        connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A second connection to a file that `open_database` has prepared, for one other thread; it cannot write.
+
+    In WAL it reads what was committed last and holds up nobody.
+    """
+    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+    connection.execute("PRAGMA busy_timeout = 2000")
+    return connection
 
 
 @contextmanager

@@ -67,9 +67,14 @@ class Intake:
         return True
 
     def state(
-        self, event_type: str, fields: dict[str, Any], now: Instant, change: Callable[[], None] | None = None
-    ) -> None:
-        """Collect one event of the agent itself, with its own boot and the next sequence number."""
+        self,
+        event_type: str,
+        fields: dict[str, Any],
+        now: Instant,
+        change: Callable[[], None] | None = None,
+        then: Callable[[bool], None] | None = None,
+    ) -> EventRecord:
+        """As `add`, one event of the agent itself, with its own boot and the next sequence number."""
         if self._anchor is None:
             self._anchor = TimeAnchor.set(now.elapsed_ms, now, self._offset)
         event = EventRecord(
@@ -83,7 +88,8 @@ class Intake:
             clock=self._anchor.clock,
         )
         self._seq += 1
-        self._pending.append(_Pending(event, change, None))
+        self._pending.append(_Pending(event, change, then))
+        return event
 
     def mark_stepped(self) -> None:
         """The PC's clock jumped."""

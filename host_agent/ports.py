@@ -122,6 +122,39 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftTyped:
+    """The desk's page: a draft as it stands now. `answer` is called with True when it is on disk."""
+
+    draft: str
+    call: str
+    fields: dict[str, Any]
+    answer: Callable[[bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFinished:
+    """The desk's page: this draft is to become a ticket. `answer`: True when that is on disk."""
+
+    draft: str
+    answer: Callable[[bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingAsked:
+    """The desk's page wants to play this one. `answer`: True when that is on disk."""
+
+    call: str
+    answer: Callable[[bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PagesOpen:
+    """So many pages look on now."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     reason: str
 
@@ -136,5 +169,9 @@ Input = (
     | JobDone
     | Granted
     | Awaited
+    | DraftTyped
+    | DraftFinished
+    | RecordingAsked
+    | PagesOpen
     | StopAsked
 )

@@ -56,6 +56,7 @@ class Reception:
 
     Attributes:
         announce: told (source, port) of each box that is attached anew.
+        listen: told of each new event of a box, when it is on disk.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Reception:
         bridge: Bridge,
         offset: CloudOffset,
         announce: Callable[[str, str], None],
+        listen: Callable[[EventRecord, Instant], None],
     ) -> None:
         self._agent_id = agent_id
         self._boxes = boxes
@@ -79,6 +81,7 @@ class Reception:
         self._bridge = bridge
         self._offset = offset
         self._announce = announce
+        self._listen = listen
         self._anchors: dict[tuple[str, str], TimeAnchor] = {}
         self._heard: set[tuple[str, str]] = set()
         self._short: set[str] = set()
@@ -189,6 +192,7 @@ class Reception:
             session.acknowledge(event.boot, event.seq)
             if is_new:
                 self._recordings.handle_event(event, now.elapsed_ms)
+                self._listen(event, now)
 
         if not self._intake.add(event, change, then):
             self._short.add(session.path)

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from protocol.desk_page import PORT
+
 
 def default_data_dir() -> Path:
     """Per-user folder: no administrator is needed to install the agent."""
@@ -56,6 +58,13 @@ class AgentSettings(BaseSettings):
     """Local hours without uploads, `08:30-11:30`; empty: none."""
     metrics_port: int = Field(0, ge=0, le=65_535)
     """Prometheus metrics on 127.0.0.1; 0: off."""
+    page_port: int = Field(PORT, ge=0, le=65_535)
+    """The desk's own page on 127.0.0.1, for when the cloud cannot be reached; 0: off, and no roster is kept.
+    The cloud has the same setting."""
+    console_url: str = ""
+    """Address of the console as people open it; empty: `cloud_url`."""
+    roster_retention_days: int = Field(30, ge=1, le=365)
+    """How long a roster is kept that the cloud did not renew."""
 
     @field_validator("ports", mode="before")
     @classmethod
@@ -64,9 +73,19 @@ class AgentSettings(BaseSettings):
             return tuple(port.strip() for port in value.split(",") if port.strip())
         return value
 
-    @field_validator("cloud_url")
+    @field_validator("cloud_url", "console_url")
     @classmethod
     def _check_url(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
+        if value and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
+
+    @property
+    def console(self) -> str:
+        """Where the console is."""
+        return self.console_url or self.cloud_url
+
+    @property
+    def has_page(self) -> bool:
+        """The desk's own page is served; not in stepped time, where no browser waits."""
+        return self.page_port != 0 and self.clock == "system"

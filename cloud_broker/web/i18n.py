@@ -1,4 +1,5 @@
-"""Languages of the console. Templates are written in English; `locale/` holds the other catalogues.
+"""Languages of the console. Templates are written in English; `locale/` holds the other catalogues, which the
+desk's own page on the agent's PC shares: the same thing is called the same in both.
 
 Catalogues are compiled when the process starts, so no binary is kept in the repository.
 Update them with `python -m cloud_broker.web.i18n` after changing a text.
@@ -21,9 +22,10 @@ LANGUAGES: dict[Language, str] = {"zh-CN": "中文", "en": "English"}
 DEFAULT_LANGUAGE: Language = "zh-CN"
 
 _WEB = Path(__file__).parent
+_PLACES = (_WEB, _WEB.parent.parent / "host_agent" / "desk")
 _LOCALE = _WEB.parent.parent / "locale"
 _DOMAIN = "console.po"
-_METHODS = [("pages/**.py", "python"), ("templates/**.html", "jinja2")]
+_METHODS = [("pages/**.py", "python"), ("render.py", "python"), ("templates/**.html", "jinja2")]
 _KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 
 
@@ -66,10 +68,11 @@ def read_catalogue(language: Language) -> Catalog:
 def extract_messages() -> Catalog:
     """Every text of the pages and templates, as a template catalogue."""
     found = Catalog(project="cloudseat", charset="utf-8")
-    for path, _line, message, comments, context in extract_from_dir(
-        _WEB, method_map=_METHODS, options_map=_options(), keywords=_KEYWORDS
-    ):
-        found.add(message, None, [(path, 0)], auto_comments=comments, context=context)
+    for place in _PLACES:
+        for path, _line, message, comments, context in extract_from_dir(
+            place, method_map=_METHODS, options_map=_options(), keywords=_KEYWORDS
+        ):
+            found.add(message, None, [(path, 0)], auto_comments=comments, context=context)
     return found
 
 

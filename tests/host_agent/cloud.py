@@ -21,6 +21,9 @@ class FakeCloud:
         stored: call id → bytes of each verified recording.
         misbehave: `wrong_hash` (200 with another hash), `refuse` and `refuse part N` (503), empty: behaves.
         requests: "METHOD path" of each request.
+        roster: what agents get; None: their token was taken back.
+        tickets: draft → the ticket that it became.
+        is_well: what /healthz says.
     """
 
     def __init__(self, mqtt_port: int = 0) -> None:
@@ -30,6 +33,9 @@ class FakeCloud:
         self.misbehave = ""
         self.requests: list[str] = []
         self.claim_code = "CLAIM"
+        self.roster: Any = None
+        self.tickets: dict[str, int] = {}
+        self.is_well = True
         self.now_ms = lambda: time.time_ns() // 1_000_000
         cloud = self
 
@@ -40,9 +46,10 @@ class FakeCloud:
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, answer = cloud.answer(self.command, self.path, dict(self.headers), body)
-                data = json.dumps(answer).encode()
+                data = b"" if status == 304 else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
+                self.send_header("ETag", cloud.roster_tag)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
@@ -61,7 +68,14 @@ class FakeCloud:
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
         self.requests.append(f"{method} {path}")
-        parts = path.removeprefix("/api/v1/").split("/")
+        address, _, query = path.partition("?")
+        parts = address.removeprefix("/api/v1/").split("/")
+        if parts == ["", "healthz"]:
+            return (200, {"ok": True}) if self.is_well else (503, {})
+        if parts[0] == "agent":
+            return self._tell_agent(
+                parts[1], headers, [text.removeprefix("id=") for text in query.split("&")]
+            )
         if parts == ["time"]:
             return 200, {"now": format_utc(self.now_ms())}
         if parts == ["enrol"]:
@@ -73,6 +87,22 @@ class FakeCloud:
         if self.misbehave == "refuse":
             return 503, {"error": "store"}
         return self._take(parts[1:], headers, body)
+
+    @property
+    def roster_tag(self) -> str:
+        """The name of the roster's content."""
+        return f'"{hashlib.sha256(json.dumps(self.roster).encode()).hexdigest()}"'
+
+    def _tell_agent(self, what: str, headers: dict[str, str], drafts: list[str]) -> tuple[int, Any]:
+        if self.roster is None or headers.get("Authorization") != f"Bearer {TOKEN}":
+            return 401, {"error": {"reason": "not_signed_in"}}
+        if self.misbehave == "roster":
+            return 200, {"v": 99}
+        if what == "roster":
+            return (304 if headers.get("If-None-Match") == self.roster_tag else 200), self.roster
+        made = [draft for draft in drafts if draft in self.tickets]
+        rows = [{"draft": draft, "ticket": self.tickets[draft], "number": "WO-1"} for draft in made]
+        return 200, {"items": rows}
 
     def _enrol(self, body: dict[str, str]) -> tuple[int, Any]:
         if body["claim_code"] != self.claim_code:

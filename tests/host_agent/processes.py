@@ -74,6 +74,7 @@ class Agent:
             "CLOUDSEAT_AGENT_CLAIM_CODE": "CLAIM",
             "CLOUDSEAT_AGENT_REPUBLISH_AFTER_S": "0.5",
             "CLOUDSEAT_AGENT_DISK_RESERVE_MB": "0",
+            "CLOUDSEAT_AGENT_PAGE_PORT": "0",
         }
         self.log = folder.with_suffix(".log")
         with self.log.open("ab") as log:

@@ -7,12 +7,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from cloud_broker.domain.views import CallFilter, DeskView, Invalid, NotFound, User
-from cloud_broker.web.pages.formats import SHANGHAI
 from cloud_broker.web.pages.guard import CheckedForm, SignedIn
 from cloud_broker.web.pages.picture import draw_call
 from cloud_broker.web.pages.ports import Console
 from cloud_broker.web.pages.reasons import explain
 from cloud_broker.web.pages.render import Renderer
+from telephony.formats import SHANGHAI
 
 PAGE_SIZE = 50
 

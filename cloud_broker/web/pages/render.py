@@ -13,10 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cloud_broker.domain.items import find_item
-from cloud_broker.domain.views import ResidentMatch
 from cloud_broker.web.i18n import LANGUAGES, N_, Language, choose_language, translations
-from cloud_broker.web.pages import formats, labels
+from cloud_broker.web.pages import labels
 from cloud_broker.web.static_files import StaticFiles
+from telephony import formats
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 _GZIP_LEVEL = 5
@@ -121,7 +121,7 @@ def _environment(
         gap_spans=formats.gap_spans,
         no_number=labels.no_number,
         may_answer=labels.may_answer,
-        greeting_name=lambda known: _greeting_name(known, language),
+        greeting_name=lambda known: formats.greeting_name(known.name, known.salutation, language),
         now=now,
         new_key=lambda: uuid.uuid4().hex,
         demo=demo,
@@ -166,14 +166,3 @@ def _item_name(code: str, language: Language) -> str:
     if item is None:
         return code
     return item.name_en if language == "en" else item.name_zh
-
-
-def _greeting_name(known: ResidentMatch, language: Language) -> str:
-    """How to say the caller's name: 王先生, Mr 王; the whole name where no salutation is on file."""
-    family = formats.family_name(known.name)
-    if known.salutation.startswith(family) and len(known.salutation) > len(family):
-        return known.salutation
-    if language == "en":
-        title = {"先生": "Mr", "女士": "Ms"}.get(known.salutation, known.salutation)
-        return f"{title} {family}" if title else known.name
-    return f"{family}{known.salutation}" if known.salutation else known.name

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cloud_broker.web.pages import formats
+from telephony import formats
 
 AT = datetime(2026, 3, 16, 16, 30, 5, tzinfo=UTC)  # half past midnight of the 17th in Shanghai
 

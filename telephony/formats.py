@@ -25,6 +25,17 @@ def family_name(name: str) -> str:
     return name[:2] if name.startswith(_DOUBLE_FAMILY_NAMES) and len(name) > 2 else name[0]
 
 
+def greeting_name(name: str, salutation: str, language: str) -> str:
+    """How to say a caller's name: 王先生, Mr 王; the whole name where no salutation is on file."""
+    family = family_name(name)
+    if salutation.startswith(family) and len(salutation) > len(family):
+        return salutation
+    if language == "en":
+        title = {"先生": "Mr", "女士": "Ms"}.get(salutation, salutation)
+        return f"{title} {family}" if title else name
+    return f"{family}{salutation}" if salutation else name
+
+
 def group_number(number: str) -> str:
     """Group the digits of a number as people read them aloud; what is no known shape is left as it is."""
     digits = _SEPARATORS.sub("", number.removeprefix("+86"))

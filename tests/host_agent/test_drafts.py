@@ -1,0 +1,100 @@
+"""Drafts on the desk's PC: kept as typed, one event each, and the person sees what became of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from host_agent.desk.drafts import is_call, read_fields
+from host_agent.desk.flow import TICKETS_EVERY_MS
+from host_agent.ports import PagesOpen
+from protocol.events import check_event
+from tests.host_agent.page_desk import Browser, PageDesk, page_desk
+
+DRAFT = "0123456789abcdef0123456789abcdef"
+FIELDS = {
+    "kind": "repair",
+    "items": ["water.leak"],
+    "place": "3-2-1102",
+    "note": "漏水",
+    "promise_minutes": 60,
+}
+
+
+def body(call: str, **fields: Any) -> dict[str, Any]:
+    return {"draft": DRAFT, "call": call, "fields": FIELDS | fields}
+
+
+def drafts_made(world: PageDesk) -> list[dict[str, Any]]:
+    rows = world.desk.database.execute("SELECT payload FROM event WHERE type = 'draft_made'").fetchall()
+    return [json.loads(row[0])["fields"] for row in rows]
+
+
+def test_a_draft_survives_the_agent_and_becomes_one_event(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        browser = Browser(world.page.port)
+        call = world.name_of(world.ring())
+        assert browser.ask("POST", "/draft", body(call, note="漏"))[0] == 204
+        assert browser.ask("POST", "/draft", body(call))[0] == 204
+        world.restart()
+        form = browser.ask("GET", f"/form?call={call}")[2].decode()
+        assert f'data-draft="{DRAFT}"' in form and ">漏水</textarea>" in form
+        for _ in range(3):  # a double click, and one more
+            status, _, saved = browser.ask("POST", "/finish", body(call))
+            assert status == 200 and "草稿已保存" in saved.decode()
+        expected = {**FIELDS, "draft": DRAFT, "call": call}
+        assert drafts_made(world) == [expected]
+        check_event("draft_made", expected)
+        browser.ask("POST", "/draft", body(call, note="later"))
+        assert drafts_made(world) == [expected]  # a fact is never changed
+        assert DRAFT not in browser.ask("GET", f"/form?call={call}")[2].decode()  # the next one is another
+
+
+def test_the_person_sees_what_became_of_it(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        browser = Browser(world.page.port)
+        world.desk.connect()
+        call = world.name_of(world.ring())
+        browser.ask("POST", "/finish", body(call))
+        assert "等待云端" in browser.ask("GET", "/")[2].decode()
+        world.desk.commit_all()
+        assert "已到云端" in browser.ask("GET", "/")[2].decode()
+        world.cloud.tickets[DRAFT] = 42
+        world.put(PagesOpen(1))  # somebody looks on, so the cloud is asked
+        world.desk.run(TICKETS_EVERY_MS)
+        world.desk.work("tickets")
+        page = browser.ask("GET", "/")[2].decode()
+        assert f'href="{world.cloud.url}/tickets/42"' in page and "WO-1" in page
+
+
+def test_nothing_is_finished_that_says_nothing(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        status, _, _ = Browser(world.page.port).ask("POST", "/finish", body("", items=[], note="  "))
+        assert (status, drafts_made(world)) == (409, [])
+
+
+NO_DRAFTS: list[Any] = [
+    {},
+    {"draft": "../x", "call": "", "fields": {}},
+    {"draft": DRAFT, "call": "no call", "fields": {}},
+    {"draft": DRAFT, "call": "", "fields": []},
+    {"draft": "a" * 65, "call": "", "fields": {}},
+    [1],
+]
+
+
+def test_what_is_no_draft_is_refused(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        browser = Browser(world.page.port)
+        for broken in NO_DRAFTS:
+            assert browser.ask("POST", "/draft", broken)[0] == 400
+            assert browser.ask("POST", "/finish", broken)[0] == 400
+
+
+def test_any_fields_become_those_of_an_event() -> None:
+    wild = {"kind": 3, "items": ["a" * 99, "", 7] * 20, "place": "\x00" + "x" * 99, "promise_minutes": True,
+            "note": "a\ud800\nb\x07" + "漏" * 2000}  # fmt: skip
+    fields = read_fields(wild)
+    check_event("draft_made", {"draft": DRAFT, **fields})
+    assert fields["note"].startswith("a\nb漏") and len(fields["note"]) == 1000
+    assert (fields["kind"], fields["place"], fields["promise_minutes"]) == ("repair", "x" * 80, 0)
+    assert is_call("") and not is_call("../../etc") and not is_call("a-b-c-d")
