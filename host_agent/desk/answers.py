@@ -40,7 +40,6 @@ MAX_DRAFT_ID = 64
 YEAR_S = 31_536_000
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_STATIC = Path(__file__).parent / "static"
 _REFUSALS = {"host": 421, "not_enrolled": 503}
 
 
@@ -332,8 +331,9 @@ def _read_json(request: Request) -> dict[str, Any]:
 
 
 def _static(request: Request) -> Answer:
-    path = _STATIC / request.path.removeprefix("/static/")
-    if path.parent != _STATIC or path.suffix not in _TYPES or not path.is_file():
+    folder = Path(__file__).parent / "static"
+    path = folder / request.path.removeprefix("/static/")
+    if path.parent != folder or path.suffix not in _TYPES or not path.is_file():
         return _refuse(404, "not_found")
     headers = {"Content-Type": _TYPES[path.suffix], "Cache-Control": "no-cache"}
     return Answer(200, headers | {"X-Content-Type-Options": "nosniff"}, path.read_bytes())

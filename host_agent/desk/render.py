@@ -22,7 +22,6 @@ from telephony.numbers import NumberState
 
 LANGUAGES = {"zh-CN": "中文", "en": "English"}
 THEMES = ("light", "dark", "auto")
-_CATALOGUE = Path(__file__).parents[2] / "locale" / "zh_CN" / "LC_MESSAGES" / "console.po"
 
 
 def N_(message: str) -> str:
@@ -161,7 +160,8 @@ def _environment(language: str) -> Environment:
 @cache
 def _read_catalogue() -> gettext.GNUTranslations:
     compiled = io.BytesIO()
-    with _CATALOGUE.open("rb") as source:
+    path = Path(__file__).parents[2] / "locale" / "zh_CN" / "LC_MESSAGES" / "console.po"
+    with path.open("rb") as source:
         write_mo(compiled, read_po(source, locale="zh_CN"))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)

@@ -9,12 +9,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from protocol.desk_page import PORT
 from sim.demo.check import find_differences
 from sim.demo.headless import HeadlessReport, run_headless
 from sim.demo.live import run_live
 from sim.demo.sabotage import Sabotage
 from sim.demo.script import SCRIPT
-from sim.demo.stack import StackSettings
+from sim.demo.stack import StackSettings, find_free_port, is_free
 from sim.errors import SimulatorError
 
 LIVE_FOLDER = Path("var/demo")
@@ -60,7 +61,9 @@ def demo(
             found = _play_headless(calls or len(SCRIPT), sabotage, data_dir)
             _tell(found, report)
             raise typer.Exit(0 if found.is_right else 1)
-        run_live(StackSettings(data_dir or LIVE_FOLDER, web_port=port), calls, browser, _out)
+        page_port = PORT if is_free(PORT) else find_free_port()
+        settings = StackSettings(data_dir or LIVE_FOLDER, web_port=port, page_port=page_port)
+        run_live(settings, calls, browser, _out)
     except SimulatorError as error:
         _fail(str(error))
 

@@ -49,14 +49,15 @@ def _start(stack: Stack, children: Children, count: int | None, opens_browser: b
     stack.start_broker()
     if stack.broker == "iotcore":
         out.print(NO_ACL, markup=False)
-    stack.await_cloud(stack.start_cloud())
+    cloud = stack.start_cloud()
+    stack.await_cloud(cloud)
     scenario = _write_scenario(stack, count or ENDLESS)
     flash = scenario.with_name("flash.bin")
     argv = [program("cloudseat-sim"), "line", "--scenario", str(scenario), "--flash", str(flash)]
     line = children.start("line", argv)
     port = line.await_line(r"line\.ready port=(\S+)", READY_S)[1]
     stack.start_agent(0, [port]).await_line("agent.ready", READY_S)
-    _welcome(stack, out)
+    _welcome(stack, cloud, out)
     if opens_browser:
         webbrowser.open(stack.url)
     return line
@@ -90,8 +91,11 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _welcome(stack: Stack, out: Console) -> None:
+def _welcome(stack: Stack, cloud: Child, out: Console) -> None:
     out.print(f"\n[bold]云坐席 CloudSeat[/bold]  {stack.url}\n")
     for login in stack.logins:
         out.print(f"  {login.username:<10} {login.password:<10} {login.role}", markup=False)
+    pid = cloud.process.pid
+    out.print("\nTo see the desk without its cloud, sign in as desk1, then halt the cloud and let it go on:")
+    out.print(f"  kill -STOP {pid}      kill -CONT {pid}", markup=False)
     out.print(f"\nCalls come in at {stack.desks[0].name} every {EVERY_S:.0f} s. Ctrl-C ends everything.\n")

@@ -68,6 +68,7 @@ class StackSettings:
         broker: "mosquitto", "iotcore", or "" for the first of them that is there.
         cloud_env: more settings of the cloud (a PostgreSQL, a store).
         agent_env: more settings of each agent (another way to the cloud).
+        page_port: of the page that the first desk's agent serves; 0: none.
     """
 
     folder: Path
@@ -77,6 +78,7 @@ class StackSettings:
     broker: str = ""
     cloud_env: Mapping[str, str] = field(default_factory=dict)
     agent_env: Mapping[str, str] = field(default_factory=dict)
+    page_port: int = 0
 
 
 class Stack:
@@ -158,6 +160,7 @@ class Stack:
             "CLOUDSEAT_AGENT_CLOCK": self._settings.clock,
             "CLOUDSEAT_AGENT_PORTS": ",".join(ports),
             "CLOUDSEAT_AGENT_DISK_RESERVE_MB": "64",
+            "CLOUDSEAT_AGENT_PAGE_PORT": str(0 if number else self._settings.page_port),
         }
         return self._children.start(
             f"agent-{number}", [program("cloudseat-agent"), "run"], env | dict(self._settings.agent_env)
@@ -182,6 +185,7 @@ class Stack:
             "CLOUDSEAT_CLOUD_MQTT_HOST": HOST,
             "CLOUDSEAT_CLOUD_MQTT_PORT": str(self.mqtt_port),
             "CLOUDSEAT_CLOUD_DEMO": "true",
+            "CLOUDSEAT_CLOUD_DESK_PAGE_PORT": str(self._settings.page_port),
         }
         if self.broker == "mosquitto":
             env["CLOUDSEAT_CLOUD_MOSQUITTO_DIR"] = str(folder / "broker")
@@ -197,6 +201,15 @@ def find_free_port() -> int:
     """A TCP port on loopback that nobody uses now."""
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Nobody listens there."""
+    try:
+        with socket.create_server((HOST, port)):
+            return True
+    except OSError:
+        return False
 
 
 def await_listener(child: Child, port: int) -> None:
@@ -217,8 +230,5 @@ def await_listener(child: Child, port: int) -> None:
 
 def check_port(port: int) -> None:
     """Raise PortTaken if something listens there."""
-    try:
-        with socket.create_server((HOST, port)):
-            return
-    except OSError:
-        raise PortTaken(port) from None
+    if not is_free(port):
+        raise PortTaken(port)
