@@ -1,6 +1,7 @@
 """`cloudseat-agent`: the command line."""
 
 import json
+import webbrowser
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -96,6 +97,38 @@ def doctor(
             if finding.remedy:
                 typer.echo(f"     {finding.remedy}")
     if any(finding.passed is False for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def page(
+    data_dir: Data = None,
+    shows_address: Annotated[
+        bool, typer.Option("--print", help="Print the address, with its key, and open no browser.")
+    ] = False,
+) -> None:
+    """Open this PC's own page, which pops and takes drafts without the cloud.
+
+    The console hands over to it by itself; this is for a browser that was not open when the cloud went away.
+    """
+    from host_agent.credentials import load_credentials
+    from protocol.desk_page import derive_page_key, hash_token
+
+    settings = build_settings(data_dir=data_dir)
+    try:
+        credentials = load_credentials(settings.data_dir)
+    except AgentError as error:
+        typer.echo(f"{error.code}: {error}", err=True)
+        raise typer.Exit(1) from error
+    if credentials is None or not settings.has_page:
+        typer.echo("page.none: this PC is not enrolled, or CLOUDSEAT_AGENT_PAGE_PORT is 0.", err=True)
+        raise typer.Exit(1)
+    key = derive_page_key(hash_token(credentials.upload_token.get_secret_value()))
+    address = f"http://127.0.0.1:{settings.page_port}/?key={key}"
+    if shows_address:
+        typer.echo(address)
+    elif not webbrowser.open(address):
+        typer.echo("page.no_browser: no browser could be opened; run with --print.", err=True)
         raise typer.Exit(1)
 
 

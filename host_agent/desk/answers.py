@@ -107,8 +107,6 @@ class Answers:
 
     def _hello(self, request: Request) -> Answer:
         headers = self._guard.greeting_headers(request)
-        if request.method == "OPTIONS":
-            return Answer(204, headers)
         facts = {
             "agent": self._agent_id,
             "open": bool(self._window.page_key),
@@ -139,6 +137,7 @@ class Answers:
             theme=theme if theme in THEMES else "auto",
             form_token=build_form_token(self._window.page_key),
             now_ms=self._unix_ms() + parts["state"].offset_ms,
+            page_of_calls=CALLS,
             place=parts["state"].roster.place if parts["state"].roster is not None else (),
         )
         return self._html(page)
@@ -289,7 +288,6 @@ class Answers:
 
 _ROUTES: dict[tuple[str, str], Callable[[Answers, Request], Answer]] = {
     ("GET", GREETING): Answers._hello,
-    ("OPTIONS", GREETING): Answers._hello,
     ("GET", "/"): Answers._front,
     ("GET", "/stream"): Answers._stream,
     ("GET", "/form"): Answers._form,

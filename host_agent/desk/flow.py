@@ -85,7 +85,7 @@ class DeskFlow:
 
     def leave(self) -> None:
         """The credentials were taken back: what was known is erased, and the page shuts."""
-        self.window.page_key = ""
+        self.window.shut()
         self._access = None
 
     def handle(self, item: Any, now: Instant) -> None:

@@ -80,8 +80,6 @@ class Guard:
         origin = request.headers.get("origin", "")
         if origin and origin == origin_of(self.console):
             headers["Access-Control-Allow-Origin"] = origin
-            if request.headers.get("access-control-request-private-network") == "true":
-                headers["Access-Control-Allow-Private-Network"] = "true"
         return headers
 
     @property

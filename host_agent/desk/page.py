@@ -4,6 +4,7 @@ One thread a connection, at most MAX_CONNECTIONS; none of them touches the core 
 """
 
 import contextlib
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,9 +62,10 @@ class DeskPage:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop serving, and let go of those who are connected."""
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
         self._thread.join()
 
 
@@ -97,6 +99,7 @@ class _Server(ThreadingHTTPServer):
     """Counts its connections, and the pages among them that look on."""
 
     daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS
     block_on_close = False
     answers: Answers
     put: Callable[[Input], None]
@@ -105,10 +108,13 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, handler)
         self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._pages = 0
+        self._open: set[socket.socket] = set()
         self._counting = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._room.acquire(blocking=False):
+            with self._counting:
+                self._open.add(request)
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -117,10 +123,19 @@ class _Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
+            with self._counting:
+                self._open.discard(request)
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         log.exception("page.failed", remedy="Please report this with the log.")
+
+    def hang_up(self) -> None:
+        """End every connection."""
+        with self._counting:
+            for connection in self._open:
+                with contextlib.suppress(OSError):  # it ended by itself
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def count_page(self, change: int) -> None:
         """A page looks on, or no longer."""
@@ -139,9 +154,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self) -> None:
-        self._serve()
-
-    def do_OPTIONS(self) -> None:
         self._serve()
 
     def log_message(self, *_: Any) -> None:

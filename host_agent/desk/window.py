@@ -62,6 +62,13 @@ class Window:
             self._number += 1
             self._bell.notify_all()
 
+    def shut(self) -> None:
+        """The page opens to nobody any more; those who look on are let go."""
+        with self._bell:
+            self.page_key = ""
+            self._number += 1
+            self._bell.notify_all()
+
     def await_change(self, seen: int, timeout_s: float) -> int:
         """Return the number when it is not `seen` any more, or after `timeout_s`."""
         with self._bell:

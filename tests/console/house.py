@@ -60,6 +60,8 @@ class House:
         self.keys: dict[str, int] = {}
         self.user: User | None = AGENT
         self.backroom = Backroom(empty)
+        self.page_port = 0
+        self.page_keys: dict[str, str] = {}
         self._queues: list[asyncio.Queue[Effect]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         if not empty:

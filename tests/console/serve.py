@@ -12,6 +12,7 @@ import wave
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -45,7 +46,9 @@ def build_app(house: House) -> FastAPI:
         scenes[scene]()
         return scene
 
-    install_pages(app, Console(house, house, house, house, house.backroom, house.now, demo=True))
+    console = Console(house, house, house, house, house.backroom, house.now, demo=True)
+    console = replace(console, desk_page_port=house.page_port, desk_page_keys=lambda _: house.page_keys)
+    install_pages(app, console)
     app.add_middleware(SignedInAs, house=house)
     return app
 

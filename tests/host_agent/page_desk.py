@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from host_agent.desk.page import DeskPage, open_page
+from host_agent.desk.reach import EVERY_MS as PING_EVERY_MS
 from host_agent.desk.roster_cache import RosterCache
 from host_agent.uploads import CloudAccess
 from protocol.desk_page import derive_page_key, hash_token
@@ -62,8 +63,9 @@ def build_roster(**changes: Any) -> dict[str, Any]:
 class PageDesk:
     """`desk` is driven by the test; requests of the page come in between its steps."""
 
-    def __init__(self, folder: Path, cloud: FakeCloud, **settings: Any) -> None:
+    def __init__(self, folder: Path, cloud: FakeCloud, console: str = "", **settings: Any) -> None:
         self.cloud = cloud
+        self.console = console or cloud.url
         self.desk = Desk(folder, **settings)
         self.lock = threading.RLock()
         self.board = Board()
@@ -86,6 +88,13 @@ class PageDesk:
         with self.lock:
             self.desk.tick()
             self.desk.work("roster")
+
+    def look_for_cloud(self, times: int) -> None:
+        """Let the agent ask so often whether the cloud is there, as it does while a page looks on."""
+        for _ in range(times):
+            with self.lock:
+                self.desk.run(PING_EVERY_MS)
+                self.desk.work("ping", "tickets")
 
     def plug(self) -> None:
         """The board is there and says what it has said before now."""
@@ -122,6 +131,7 @@ class PageDesk:
         port = self.page.port
         self.page.close()
         with self.lock:
+            self.desk.core.parts.desk.leave()
             self.desk.restart()
             self.join()
             self.desk.tick()
@@ -138,7 +148,7 @@ class PageDesk:
         agent = self.desk.identity.agent_id
 
         return open_page(
-            port, self.cloud.url, agent, folder, folder / "spool.sqlite", window, self.put, self._unix_ms
+            port, self.console, agent, folder, folder / "spool.sqlite", window, self.put, self._unix_ms
         )
 
     def _unix_ms(self) -> int:

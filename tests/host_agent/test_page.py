@@ -100,9 +100,6 @@ def test_only_the_console_reads_the_greeting(quiet: PageDesk, outsider: Browser)
     assert set(said) == {"agent", "open", "waiting"}
     headers = outsider.ask("GET", "/hello", cookie="", Origin="https://evil.example")[1]
     assert "Access-Control-Allow-Origin" not in headers
-    asked = {"Access_Control_Request_Private_Network": "true", "Access_Control_Request_Method": "GET"}
-    status, headers, _ = outsider.ask("OPTIONS", "/hello", cookie="", Origin=quiet.cloud.url, **asked)
-    assert (status, headers["Access-Control-Allow-Private-Network"]) == (204, "true")
 
 
 @pytest.mark.parametrize(

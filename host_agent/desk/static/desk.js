@@ -45,6 +45,7 @@
   function listen() {
     const stream = new EventSource("/stream"); // it connects again by itself
     stream.onmessage = (event) => show(JSON.parse(event.data));
+    stream.onopen = () => { if (isUnsaved && form()) typed(); };
     stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 2000); };
   }
 
@@ -93,6 +94,7 @@
 
   const DRAFT_MS = 400;
   let draftTimer = 0;
+  let isUnsaved = false;
 
   function readForm() {
     const data = new FormData(form());
@@ -112,11 +114,11 @@
     draftTimer = setTimeout(async () => {
       try {
         const answer = await send("/draft", draft);
-        if (!answer.ok) throw new Error(String(answer.status));
-        showDraft("saved");
+        isUnsaved = !answer.ok;
       } catch {
-        showDraft("unsaved");
+        isUnsaved = true; // tried again as soon as the agent answers
       }
+      showDraft(isUnsaved ? "unsaved" : "saved");
     }, DRAFT_MS);
   }
 
