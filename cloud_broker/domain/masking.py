@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from cloud_broker.domain.numbers import mask
+from telephony.numbers import mask
 
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])\+?\d(?: ?\d){6,18}(?![0-9A-Za-z])")
 _SAFE = frozenset({"source", "boot", "at", "box", "v", "seq", "uptime_ms", "first", "last", "lost_boot"})

@@ -47,15 +47,17 @@ class OverheardBoard:
         self._board = board
         self._decoder = FrameDecoder()
 
-    def step(self, block: LineBlock, serial_in: bytes) -> BoardOutput:
-        """See `Board.step`."""
-        return self._overhear(self._board.step(block, serial_in))
+    def begin_step(self, block: LineBlock, serial_in: bytes) -> None:
+        """See `Board.begin_step`."""
+        self._board.begin_step(block, serial_in)
 
-    def skip(self, ms: int, serial_in: bytes) -> BoardOutput:
-        """See `Board.skip`."""
-        return self._overhear(self._board.skip(ms, serial_in))
+    def begin_skip(self, ms: int, serial_in: bytes) -> None:
+        """See `Board.begin_skip`."""
+        self._board.begin_skip(ms, serial_in)
 
-    def _overhear(self, output: BoardOutput) -> BoardOutput:
+    def finish(self) -> BoardOutput:
+        """See `Board.finish`."""
+        output = self._board.finish()
         for _, kind, _, _, payload in self._decoder.feed(output.serial_out):
             if kind == CONTROL:
                 self._hear(payload)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from cloud_broker.adapters.sql import days, jobs, tables
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain import reconciliation as domain
-from cloud_broker.domain.events import Event
 from cloud_broker.domain.operations import AlarmView
 from cloud_broker.domain.reconciliation import BootFacts, BoxCount, Gap, HeldEvent
 from cloud_broker.domain.times import DAY_MS, china_day, parse_day_ms
@@ -18,6 +17,7 @@ from cloud_broker.handlers.held import Held
 from cloud_broker.handlers.nightly import AGAIN_EVERY_MS, Nightly
 from cloud_broker.handlers.presence import note_health
 from cloud_broker.handlers.reconcile import Compared, reconcile_day, reconcile_night
+from telephony.events import Event
 from tests.cloud_broker import world
 from tests.cloud_broker.world import AGENT, BOOT, BOX, CALL, DESK, HQ, NOW_MS, Box, take_in
 

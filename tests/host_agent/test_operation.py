@@ -118,8 +118,8 @@ TASK_SCHEMA = {
     "LogonTrigger": {"Enabled", "StartBoundary", "EndBoundary", "Repetition", "UserId", "Delay"},
     "Repetition": {"Interval", "Duration", "StopAtDurationEnd"},
     "Settings": {
-        "MultipleInstancesPolicy", "DisallowStartIfOnBatteries", "StopIfGoingOnBatteries", "ExecutionTimeLimit",
-        "RestartOnFailure", "AllowStartOnDemand", "StartWhenAvailable", "Enabled", "Hidden", "Priority",
+        "MultipleInstancesPolicy", "DisallowStartIfOnBatteries", "StopIfGoingOnBatteries",
+        "ExecutionTimeLimit", "RestartOnFailure", "AllowStartOnDemand", "StartWhenAvailable", "Enabled", "Hidden", "Priority",
     },
     "RestartOnFailure": {"Interval", "Count"},
     "Actions": {"Exec"},
