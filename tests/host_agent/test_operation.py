@@ -119,7 +119,8 @@ TASK_SCHEMA = {
     "Repetition": {"Interval", "Duration", "StopAtDurationEnd"},
     "Settings": {
         "MultipleInstancesPolicy", "DisallowStartIfOnBatteries", "StopIfGoingOnBatteries",
-        "ExecutionTimeLimit", "RestartOnFailure", "AllowStartOnDemand", "StartWhenAvailable", "Enabled", "Hidden", "Priority",
+        "ExecutionTimeLimit", "RestartOnFailure", "AllowStartOnDemand", "StartWhenAvailable",
+        "Enabled", "Hidden", "Priority",
     },
     "RestartOnFailure": {"Interval", "Count"},
     "Actions": {"Exec"},
