@@ -137,18 +137,26 @@ class Clock:
         serial, played = self.to_send, self.played
         if serial or played or state or self.seized:
             frames = len(played) // 2
-            self._stream.write(
-                struct.pack(_ANSWER, len(serial), frames, self.seized, state) + serial + played
-            )
+            self._write(struct.pack(_ANSWER, len(serial), frames, self.seized, state) + serial + played)
             self.to_send = bytearray()
             self.played = bytearray()
         else:
-            self._stream.write(b"\0\0\0\0\0\0\0\0")
+            self._write(b"\0\0\0\0\0\0\0\0")
+
+    def _write(self, answer):
+        try:
+            self._stream.write(answer)
+        except OSError:
+            raise SystemExit  # the simulator has gone: not an error of the firmware, which would go on
 
     def _read_exactly(self, buffer):
         """The simulator sends a grant whole, so less than the buffer means that it has gone."""
         size = len(buffer) * (2 if isinstance(buffer, array) else 1)
-        if self._stream.readinto(buffer) != size:
+        try:
+            count = self._stream.readinto(buffer)
+        except OSError:
+            count = 0
+        if count != size:
             raise SystemExit
 
 

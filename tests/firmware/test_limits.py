@@ -1,6 +1,7 @@
 """What bounds the box: heap, small ints, watchdog, buffers, and who it is after a power cut."""
 
 import re
+import select
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,17 @@ def test_a_loop_that_hangs_is_reset(make_bench: MakeBench, tmp_path: Path) -> No
     bench = make_bench(main=main, hang_s=0.5)
     bench.hold(IDLE_MV, 32)
     assert bench.board.restarts == 1
+
+
+def test_a_board_ends_with_its_simulator(bench: Bench) -> None:
+    """A simulator that is killed leaves answers unread: the board sees an error, not an end."""
+    settle(bench)
+    process = bench.board._process
+    assert process is not None
+    bench.board.begin_skip(32)
+    select.select([bench.board._socket], [], [])
+    bench.board._socket.close()
+    assert process.wait(20) == 0
 
 
 def test_every_boot_has_a_name_of_its_own(bench: Bench) -> None:
