@@ -26,6 +26,11 @@ class PulseCounter:
         self._count = 0
         self._closed_at = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """No digit is half dialled."""
+        return not self._count
+
     def reset(self) -> None:
         """Forget a digit half dialled."""
         self._count = 0

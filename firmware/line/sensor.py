@@ -7,6 +7,8 @@ Rules:
     3. A fact is stated after it has stood for its debounce time; `at` is the tick at which it began.
     4. One fact a reading: each is found by comparing what is with what was said, so the next reading finds
        the next.
+    5. While nothing is going on (_is_calm), a reading within _CALM_MV of the mean says nothing and is not
+       looked at further: nearly all are of that kind, and the loop has little time.
 """
 
 from array import array
@@ -45,6 +47,9 @@ _RING_DELAY_MS = const(28)
 _PERIOD = const(8)
 """Readings in one period of 25 Hz."""
 _LEVEL_READINGS = const(32)
+_CALM_MV = const(500)
+_CALM_READINGS = const(16)
+"""Readings without anything going on, before those that follow are taken for more of the same."""
 
 CUT, CLOSED, OPEN = 0, 1, 2
 
@@ -88,6 +93,8 @@ class LoopSensor:
         self._seen_low = False
         self._level_at = 0
         self._left_ringing = False
+        self._calm_readings = 0
+        self._calm_low_mv = self._calm_high_mv = 0  # readings between say nothing; equal: all are looked at
 
     @property
     def digit(self) -> str:
@@ -107,6 +114,13 @@ class LoopSensor:
         Returns:
             A fact of facts.py, mostly NOTHING.
         """
+        if self._calm_low_mv < loop_mv < self._calm_high_mv and not flags & RING:
+            return facts.NOTHING
+        fact = self._judge(at, loop_mv, flags)
+        self._look_for_calm()
+        return fact
+
+    def _judge(self, at: int, loop_mv: int, flags: int) -> int:
         window, place = self._window, self._place
         self._sum += loop_mv - window[place]
         window[place] = loop_mv
@@ -125,6 +139,35 @@ class LoopSensor:
         if fact or ringing:
             return fact
         return self._follow_polarity(at, mean_mv)
+
+    def _look_for_calm(self) -> None:
+        self._calm_low_mv = self._calm_high_mv = 0
+        if not self._is_calm():
+            self._calm_readings = 0
+        elif self._calm_readings < _CALM_READINGS:
+            self._calm_readings += 1
+        else:
+            mean_mv = self._sum >> 3
+            low_mv, high_mv = mean_mv - _CALM_MV, mean_mv + _CALM_MV
+            if _classify(low_mv) == _classify(high_mv) == self._state and not self._is_step(low_mv, high_mv):
+                self._calm_low_mv, self._calm_high_mv = low_mv, high_mv
+
+    def _is_calm(self) -> bool:
+        """Nothing is going on: all that is seen was said, and nothing is being counted or timed."""
+        if self._seen != self._state or self._ring_run or self._reversed_seen != self._reversed:
+            return False
+        if self._state != CLOSED:
+            return True
+        is_level_said = self._level_mv > 0 and self._seen_low == self._is_low
+        return is_level_said and not self._broken and self.pulses.is_idle
+
+    def _is_step(self, low_mv: int, high_mv: int) -> bool:
+        """Off-hook, the two lie on different sides of the level that tells a second set."""
+        return self._state == CLOSED and self._is_under(low_mv) != self._is_under(high_mv)
+
+    def _is_under(self, loop_mv: int) -> bool:
+        size = loop_mv if loop_mv >= 0 else -loop_mv
+        return size * 100 < self._level_mv * (100 - _LEVEL_STEP_PERCENT)
 
     def _find_first(self, at: int, mean_mv: int) -> int:
         if self._first_at < 0:
@@ -251,7 +294,7 @@ class LoopSensor:
             if self._level_count == _LEVEL_READINGS:
                 self._level_mv = self._level_sum // _LEVEL_READINGS
             return facts.NOTHING
-        is_low = size * 100 < self._level_mv * (100 - _LEVEL_STEP_PERCENT)
+        is_low = self._is_under(loop_mv)
         if is_low != self._seen_low:
             self._seen_low = is_low
             self._level_at = at
