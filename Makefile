@@ -43,6 +43,7 @@ format: setup ## write the format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 bench: setup ## the figures of docs/BENCHMARKS.md, each a ratio or beside its limit
+	@$(BIN)/python -m cloud_broker.web.assets --dev
 	@$(BIN)/python -m benchmarks
 
 bench-line: setup ## our ear beside its peers, on the same audio (takes long)

@@ -8,7 +8,7 @@ Exit status 1 if one missed its limit. The machine should do nothing else meanwh
 import subprocess
 import sys
 
-NAMES = ("kernels", "link", "headless", "consumer", "page", "agent", "pop_latency")
+NAMES = ("kernels", "bytecode", "heap", "link", "headless", "consumer", "page", "agent", "pop_latency")
 
 
 def main() -> None:
