@@ -18,7 +18,11 @@ SOURCE = "a1b2c3d4e5f6"
 AGENT = "0a0b0c0d0e0f"
 STEP_SAMPLES = 1024
 AFTER_MS = 8000
-"""Longer than any verdict of the firmware that comes after the last thing on the line (ring stop: 6 s)."""
+"""Longer than what comes of the last thing on the line while a call is open (ring stop: 6 s)."""
+AT_REST_MS = 2500
+"""Longer than what comes of it while none is (hang up: 0.6 s, a line cut: 1.5 s)."""
+CALL_BEGINS = ("caller_id", "ring_started", "off_hook")
+CALL_ENDS = ("ring_stopped", "on_hook")
 LEAP_MS = 60_000
 LIMIT_MS = 3 * 3_600_000
 
@@ -61,15 +65,16 @@ class BoxRun:
         self._booted_ms = 0
         self._to_board = b""
         self._leaps = leaps
+        self._open_calls: set[tuple[str, int]] = set()
 
     def play(self, is_over: Callable[[], bool]) -> list[BoxEvent]:
         """Until it is over and the box has said what there is to say."""
         try:
-            left_ms = AFTER_MS
-            while left_ms > 0 and self._line.now_ms < LIMIT_MS:
+            after_ms = 0
+            while self._line.now_ms < LIMIT_MS and after_ms < (AFTER_MS if self._open_calls else AT_REST_MS):
                 self._step()
                 if is_over():
-                    left_ms -= STEP_SAMPLES // 8
+                    after_ms += STEP_SAMPLES // 8
         finally:
             self._board.close()
         return self.events
@@ -107,5 +112,13 @@ class BoxRun:
             return
         _, seq, uptime_ms, event_type, fields = message
         check_event(event_type, fields)
+        self._follow_call(event_type, fields)
         self.events.append(BoxEvent(self._boot, seq, self._booted_ms + uptime_ms, event_type, fields))
         self._link.send(CONTROL, encode_message("journal_ack", self._boot, [[seq, seq]]))
+
+    def _follow_call(self, event_type: str, fields: dict[str, Any]) -> None:
+        call = (self._boot, fields.get("call", 0))
+        if event_type in CALL_ENDS:
+            self._open_calls.discard(call)
+        elif event_type in CALL_BEGINS:
+            self._open_calls.add(call)
