@@ -26,12 +26,15 @@ class ObservedDisk:
 
     Attributes:
         room: how many more writes find room; None: all do.
+        refused: writes that found none.
+        opened: file descriptor → path, of the newest file that had it.
     """
 
     def __init__(self, root: Path) -> None:
         self.changes: list[Change] = []
         self.room: int | None = None
         self.refused = 0
+        self.opened: dict[int, Path] = {}
         self._root = root.resolve()
         self._known: set[str] = set()
 
@@ -44,9 +47,9 @@ class ObservedDisk:
             if name in self._known:
                 return
             self._known.add(name)
-        if kind in ("remove", "rename"):
+        elif kind in ("remove", "rename"):
             self._known.discard(name)
-            self._known.add(facts["to"]) if kind == "rename" else None
+            self._known.add(str(facts.get("to", "")))
         self.changes.append(Change(kind, name, **facts))
 
     def promise(self, what: object) -> None:
@@ -120,7 +123,9 @@ def _observe_open(disk: ObservedDisk) -> Callable[..., Any]:
 
     def open_path(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         if disk.name_of(path) is None or not set(mode) & set("wax+") or path.suffix == ".new":
-            return real(path, mode, *arguments, **options)
+            file = real(path, mode, *arguments, **options)
+            disk.opened[file.fileno()] = path
+            return file
         if not path.exists():
             disk.take_room()
             disk.note("make", path)
@@ -149,7 +154,9 @@ def _observe_os_open(disk: ObservedDisk) -> Callable[..., int]:
             disk.note("make", path)
         if flags & os.O_TRUNC:
             disk.note("truncate", path, at=0)
-        return real(path, flags, *arguments, **options)
+        descriptor = real(path, flags, *arguments, **options)
+        disk.opened[descriptor] = Path(path)
+        return descriptor
 
     return open_file
 
@@ -159,7 +166,7 @@ def _observe_fsync(disk: ObservedDisk) -> Callable[[int], None]:
     real = os.fsync
 
     def fsync(descriptor: int) -> None:
-        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        path = disk.opened[descriptor]
         if path.is_dir():
             disk.note("sync_folder", path)
         else:
