@@ -54,6 +54,7 @@ def judge_command(payload: bytes, cloud_ms: int | None, is_attached: bool) -> Co
     """
     try:
         body = json.loads(payload)
+        json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair goes no further
     except (ValueError, RecursionError):
         raise MessageError("json") from None
     command_id = body.get("id") if isinstance(body, dict) else None

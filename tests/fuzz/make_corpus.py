@@ -7,6 +7,7 @@ The files are named by content; failing inputs found by hand are added beside th
 """
 
 import hashlib
+import json
 import struct
 from binascii import crc32
 from pathlib import Path
@@ -19,6 +20,7 @@ from protocol.framing import cobs_encode
 from tests.fuzz.targets import CORPUS
 
 SOURCE, BOOT = "a1b2c3d4e5f6", "1f2e3d4c-7"
+AGES = "9999-12-31T23:59:59-23:59"
 TOPIC = f"cloudseat/v1/tianyu-1/{SOURCE}/event\n".encode()
 
 
@@ -76,6 +78,21 @@ def build_caller_id_inputs() -> list[bytes]:
     return [message + bytes([-sum(message) & 0xFF]) for message in messages]
 
 
+def build_downlink_inputs() -> list[bytes]:
+    """What the cloud says to a box's agent: ranges that are committed, and commands (17 March 2026)."""
+    times = {"issued_at": "2026-03-17T09:00:00.000Z", "expires_at": "2026-03-17T09:00:30.000Z"}
+    committed = {"v": 1, "source": SOURCE, "ranges": [[BOOT, 0, 5], [BOOT, 7, 4294967295]]}
+    commands: list[dict[str, Any]] = [
+        {"id": "c-1", "command": "dial", "args": {"digits": "13912345678"}, **times},
+        {"id": "c-2", "command": "play", "args": {"clip": "recorded"}, **times},
+        {"id": "c-3", "command": "hang_up", **times},
+        {"id": "c-4\ud800", "command": "configure", "args": {"key": "tone", "value": "\ud800"}, **times},
+        {"id": "c-5", "command": "hang_up", "issued_at": "0001-01-01T00:00:00+23:59", "expires_at": AGES},
+    ]
+    said = [("committed", committed), *(("command", command) for command in commands)]
+    return [f"cloudseat/v1/d/{SOURCE}/{name}\n{json.dumps(body)}".encode() for name, body in said]
+
+
 def build_upload_inputs() -> list[bytes]:
     """Call id, Content-Digest, CloudSeat-Samples and Range, a line each. Digest: RFC 9530 appendix B.2."""
     call, digest = f"{SOURCE}-{BOOT}-12", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
@@ -118,6 +135,7 @@ BUILDERS = {
     "frames": build_frame_inputs,
     "messages": build_message_inputs,
     "mqtt": build_mqtt_inputs,
+    "downlink": build_downlink_inputs,
     "caller_id": build_caller_id_inputs,
     "upload": build_upload_inputs,
 }

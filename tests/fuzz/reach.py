@@ -10,6 +10,8 @@ from typing import Any
 import cloud_broker.handlers.recordings
 import cloud_broker.web.api.recordings
 import firmware.line.caller_id
+import host_agent.bridge
+import host_agent.commands
 import protocol.cbor
 import protocol.event_json
 import protocol.framing
@@ -27,6 +29,7 @@ SUBJECTS: dict[str, list[ModuleType | FunctionType]] = {
     "messages": [protocol.messages],
     "link": [protocol.link, protocol.window],
     "mqtt": [protocol.event_json, protocol.topics.parse_topic, protocol.ids.is_boot, protocol.ids.is_source],
+    "downlink": [host_agent.commands.judge_command, host_agent.bridge.decode_committed],
     "caller_id": [firmware.line.caller_id],
     "upload": [
         cloud_broker.handlers.recordings.parse_digest,

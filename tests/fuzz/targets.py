@@ -13,17 +13,21 @@ from cloud_broker.errors import UploadRefused
 from cloud_broker.handlers.recordings import parse_digest
 from cloud_broker.web.api.recordings import MAX_SAMPLES, Samples, parse_range
 from firmware.line.caller_id import MAX_NAME, MAX_NUMBER, MessageRejected, decode_caller_id_message
-from protocol.const import UINT32_MAX
-from protocol.errors import MessageError, TopicError
+from host_agent.bridge import decode_committed
+from host_agent.commands import Reply, judge_command
+from protocol.const import MAX_PAYLOAD, UINT32_MAX
+from protocol.errors import MessageError, ProtocolError, TopicError
 from protocol.event_json import decode_event, encode_event
 from protocol.events import check_event
-from protocol.ids import build_call_id, parse_call_id
+from protocol.ids import build_call_id, is_boot, parse_call_id
+from protocol.messages import encode_message
 from protocol.topics import build_topic, parse_topic
 from tests.fuzz import wire_targets
 
 CORPUS = Path(__file__).with_name("corpus")
 STORED_BYTES = 1000
 """Of the file of which an upload target's range is asked."""
+NOW_MS = 1_773_738_000_000
 VECTORS = Path(__file__).parents[1] / "vectors" / "protocol.json"
 
 
@@ -53,6 +57,24 @@ def check_mqtt(data: bytes) -> str:
     again = decode_event(encode_event(event))
     assert again == event and again.payload_hash() == event.payload_hash()
     return f"{outcome}/accepted"
+
+
+def check_downlink(data: bytes) -> str:
+    """A topic and a payload as the agent gets them: committed ranges, or a command for a box."""
+    topic, _, payload = data.partition(b"\n")
+    try:
+        if topic.endswith(b"/command"):
+            judged = judge_command(payload, NOW_MS, is_attached=True)
+            if isinstance(judged, Reply):
+                return f"{judged.result}/{judged.reason.split(':')[0]}"
+            assert len(encode_message("command", judged.id, judged.name, judged.arguments)) <= MAX_PAYLOAD
+            assert judged.expires_ms > NOW_MS
+            return f"command/{judged.name}"
+        ranges = decode_committed(payload, "a1b2c3d4e5f6")
+    except ProtocolError as error:
+        return str(getattr(error, "reason", error))
+    assert all(is_boot(boot) and 0 <= first <= last <= UINT32_MAX for boot, first, last in ranges)
+    return "committed"
 
 
 def check_caller_id(data: bytes) -> str:
@@ -106,6 +128,7 @@ TARGETS: dict[str, Callable[[bytes], str]] = {
     **wire_targets.TARGETS,
     "cbor": check_cbor,
     "mqtt": check_mqtt,
+    "downlink": check_downlink,
     "caller_id": check_caller_id,
     "upload": check_upload,
 }
