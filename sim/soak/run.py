@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from sim.board import HEAP, Board, BoardSettings
 from sim.demo.api import CloudClient
@@ -35,44 +36,64 @@ def run_soak(settings: StackSettings, minutes: float, every_s: float, between_s:
     Raises:
         SimulatorError: a part did not start, or ended by itself.
     """
-    settings.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as resources:
-        children = resources.enter_context(Children(settings.folder / "logs"))
-        stack = Stack(settings, children)
-        stack.seed()
-        pids = {"broker": stack.start_broker().process.pid}
-        cloud = stack.start_cloud()
-        stack.await_cloud(cloud)
-        pids["cloud"] = cloud.process.pid
-        desk, login = stack.desks[0].id, stack.login("agent")
-        client = CloudClient(stack.url, login.username, login.password)
-        resources.callback(client.close)
-        resources.enter_context(client.stream(desk))
-        board = Board(BoardSettings(BOX, settings.folder / "flash.bin"))
-        resources.callback(board.close)
-        port = PseudoPort()
-        resources.callback(port.close)
-        agent = stack.start_agent(0, [port.path])
-        agent.await_line("agent.ready", READY_S)
-        pids["agent"] = agent.process.pid
-        pids["board"] = board.pid
-
-        scene, overheard = plan_scene(client, minutes * 60, between_s), OverheardBoard(board)
+        road = start_road(settings, resources)
+        scene, overheard = plan_scene(road.client, minutes * 60, between_s), OverheardBoard(road.board)
         began_ms = time.time_ns() // 1_000_000
-        readings = Readings(pids, overheard, children.check, every_s)
+        readings = Readings(road.pids, overheard, road.check, every_s)
         end_s = time.monotonic() + minutes * 60
         run_paced(
-            Seat(scene.line, overheard, port),
+            Seat(scene.line, overheard, road.port),
             lambda: time.monotonic() >= end_s,
             lambda _played, _at_ns: readings.read_when_due(),
         )
         ended = [truth for truth in scene.truths if truth.ended_ms is not None]
-        shown = [
-            call
-            for call in client.calls(desk=desk)
-            if call["state"] == "ended" and unix_ms(call["started_at"]) >= began_ms
-        ]
-        return SoakReport(minutes, len(ended), len(shown), readings.series)
+        return SoakReport(minutes, len(ended), road.count_ended(began_ms), readings.series)
+
+
+@dataclass(frozen=True)
+class Road:
+    """Everything started.
+
+    Attributes:
+        pids: of what is watched, by name.
+        check: raises ChildFailed if a process has ended.
+    """
+
+    desk: str
+    client: CloudClient
+    board: Board
+    port: PseudoPort
+    pids: dict[str, int]
+    check: Callable[[], None]
+
+    def count_ended(self, since_ms: int) -> int:
+        """Calls that the cloud shows as ended, begun since then (unix ms)."""
+        calls = self.client.calls(desk=self.desk)
+        return sum(call["state"] == "ended" and unix_ms(call["started_at"]) >= since_ms for call in calls)
+
+
+def start_road(settings: StackSettings, resources: ExitStack) -> Road:
+    """Broker, cloud, a desk's open event stream, a box, its agent; all end with `resources`."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    children = resources.enter_context(Children(settings.folder / "logs"))
+    stack = Stack(settings, children)
+    stack.seed()
+    broker, cloud = stack.start_broker(), stack.start_cloud()
+    stack.await_cloud(cloud)
+    desk, login = stack.desks[0].id, stack.login("agent")
+    client = CloudClient(stack.url, login.username, login.password)
+    resources.callback(client.close)
+    resources.enter_context(client.stream(desk))
+    board = Board(BoardSettings(BOX, settings.folder / "flash.bin"))
+    resources.callback(board.close)
+    port = PseudoPort()
+    resources.callback(port.close)
+    agent = stack.start_agent(0, [port.path])
+    agent.await_line("agent.ready", READY_S)
+    pids = {child.name: child.process.pid for child in (broker, cloud)}
+    pids |= {"agent": agent.process.pid, "board": board.pid}
+    return Road(desk, client, board, port, pids, children.check)
 
 
 def plan_scene(client: CloudClient, seconds: float, between_s: float) -> ScenarioRun:
