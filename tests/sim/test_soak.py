@@ -2,11 +2,11 @@
 
 import json
 import random
-import subprocess
 from pathlib import Path
 
-from sim.demo.stack import program
+from sim.demo.stack import StackSettings
 from sim.soak.report import BOARD_HEAP, LIMIT_KB, Series, SoakReport, format_table
+from sim.soak.run import run_soak
 from sim.soak.slope import fit_trend
 
 HOURS = [index / 360 for index in range(360)]
@@ -63,14 +63,12 @@ def test_minutes_say_nothing() -> None:
 
 
 def test_a_short_soak_reads_every_process_and_ends_by_itself(tmp_path: Path) -> None:
-    path = tmp_path / "soak.json"
-    options = ["--minutes", "0.2", "--every", "0.5", "--report", str(path), "--data-dir", str(tmp_path / "d")]
-    done = subprocess.run(
-        [program("cloudseat-sim"), "soak", *options], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    series = json.loads(path.read_text())["series"]
+    found = run_soak(StackSettings(tmp_path, web_port=0), minutes=0.2, every_s=0.5, between_s=30.0)
+    series = found.series
     assert set(series) == {"broker", "cloud", "agent", "board", BOARD_HEAP, "simulator"}
     for name, least_kb in {"broker": 1_000, "cloud": 30_000, "agent": 20_000, "board": 2_000}.items():
-        assert len(series[name]["kb"]) >= 8 and min(series[name]["kb"]) > least_kb, name
-    assert all(0 < kb < 256 for kb in series[BOARD_HEAP]["kb"])
+        assert len(series[name].kb) >= 8 and min(series[name].kb) > least_kb, name
+    assert all(0 < kb < 256 for kb in series[BOARD_HEAP].kb)
+    assert found.calls == found.in_cloud == 0, "the one call lasts longer"
+    assert json.loads(json.dumps(found.as_json()))["series"]["agent"]["kb"] == series["agent"].kb
+    assert all("too short to say" in row for row in format_table(found)[2:])
