@@ -131,6 +131,14 @@ def build_schemas() -> dict[str, Schema]:
         "committed": build_object(
             {"v": version, "source": SOURCE, "ranges": {"type": "array", "items": three}}
         ),
+        "missing": build_object(
+            {
+                "v": version,
+                "source": SOURCE,
+                "ranges": {"type": "array", "items": three},
+                "recordings": {"type": "array", "items": CALL_ID},
+            }
+        ),
         "pop": build_object({**pop, "rooms": {"type": "array", "items": {"type": "string"}}}),
     }
 

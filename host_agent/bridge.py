@@ -1,6 +1,6 @@
 """What goes over MQTT and how it reads: topics and payloads of one desk. Pure but for the broker it is given.
 
-Out: event (QoS 1), status (retained), health (retained, QoS 0), reply. In: committed, command.
+Out: event (QoS 1), status (retained), health (retained, QoS 0), reply. In: committed, missing, command.
 """
 
 import json
@@ -12,11 +12,12 @@ from host_agent.spool import Range, Waiting
 from host_agent.time_anchor import format_utc
 from protocol.const import UINT32_MAX
 from protocol.errors import MessageError
-from protocol.ids import is_boot
+from protocol.ids import is_boot, parse_call_id
 from protocol.topics import TOPICS, build_filter, build_topic
 
 MAX_RANGES = 4096
-"""Ranges in one `committed`, at most."""
+"""Ranges in one `committed` or `missing`, at most; recordings, too."""
+DOWNWARD = ("committed", "missing", "command")
 
 
 class Bridge:
@@ -42,7 +43,7 @@ class Bridge:
         if self._broker is None:
             return
         self.is_up = True
-        filters = [(build_filter(name, self._desk), TOPICS[name][2]) for name in ("committed", "command")]
+        filters = [(build_filter(name, self._desk), TOPICS[name][2]) for name in DOWNWARD]
         self._broker.subscribe(filters)
         self._publish("status", self._agent, build_status("online", now.unix_ms))
         for source, firmware in attached.items():
@@ -98,17 +99,42 @@ def decode_committed(payload: bytes, source: str) -> list[Range]:
     Raises:
         MessageError: `json`, `shape`, `source`.
     """
+    return _read_ranges(_read_body(payload, source))
+
+
+def decode_missing(payload: bytes, source: str) -> tuple[list[Range], list[str]]:
+    """The ranges and the recordings (call ids) of one `missing` for `source`.
+
+    Raises:
+        MessageError: `json`, `shape`, `source`, `call_id`.
+    """
+    body = _read_body(payload, source)
+    calls = body.get("recordings")
+    if not isinstance(calls, list) or len(calls) > MAX_RANGES:
+        raise MessageError("shape")
+    for call in calls:
+        if not isinstance(call, str) or parse_call_id(call)[0] != source:
+            raise MessageError("call_id")
+    return _read_ranges(body), calls
+
+
+def _read_body(payload: bytes, source: str) -> dict[str, Any]:
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError):
         raise MessageError("json") from None
-    if not isinstance(body, dict) or not isinstance(body.get("ranges"), list):
+    if not isinstance(body, dict):
         raise MessageError("shape")
     if body.get("source") != source:
         raise MessageError("source")
-    if len(body["ranges"]) > MAX_RANGES:
+    return body
+
+
+def _read_ranges(body: dict[str, Any]) -> list[Range]:
+    ranges = body.get("ranges")
+    if not isinstance(ranges, list) or len(ranges) > MAX_RANGES:
         raise MessageError("shape")
-    return [_decode_range(item) for item in body["ranges"]]
+    return [_decode_range(item) for item in ranges]
 
 
 def _decode_range(item: Any) -> Range:

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from host_agent.boxes import Boxes
-from host_agent.bridge import Bridge, decode_committed
+from host_agent.bridge import Bridge, decode_committed, decode_missing
 from host_agent.cloud_link import ENROL, TIME, CloudLink
 from host_agent.command_flow import CommandFlow
 from host_agent.credentials import Credentials
@@ -37,7 +37,7 @@ from host_agent.publisher import Publisher
 from host_agent.reception import Reception
 from host_agent.recording_flow import ENCODE, UPLOAD, RecordingFlow
 from host_agent.recordings import Recordings
-from host_agent.spool import Spool
+from host_agent.spool import Range, Spool
 from host_agent.time_anchor import StepDetector
 from protocol.errors import MessageError, TopicError
 from protocol.topics import parse_topic
@@ -202,11 +202,20 @@ class Core:
             if name == "committed":
                 ranges = decode_committed(item.payload, source)
                 self._parts.publisher.handle_committed(source, ranges, now.unix_ms, now.elapsed_ms)
+            elif name == "missing":
+                self._send_again(source, *decode_missing(item.payload, source), now)
             elif name == "command":
                 self._parts.commands.handle_command(source, item.payload, now)
         except (MessageError, TopicError) as error:
             self.undecodable += 1
             log.warning("message.undecodable", topic=item.topic, problem=str(error))
+
+    def _send_again(self, source: str, ranges: list[Range], calls: list[str], now: Instant) -> None:
+        """The cloud lost what it had listed: from here it can still have it."""
+        events = self._parts.publisher.handle_missing(source, ranges, now.elapsed_ms)
+        recordings = sum(self._parts.flow.send_again(call) for call in calls)
+        if events or recordings:
+            log.warning("cloud.asked_again", source=source, events=events, recordings=recordings)
 
     def _hear_job(self, item: JobDone, now: Instant) -> None:
         if item.name == ENCODE:

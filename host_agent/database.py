@@ -16,7 +16,8 @@ from host_agent.files import make_folder
 
 _FIRST = """
 -- One row an event, from arrival until its retention ends. It is `waiting` while committed_ms is NULL and
--- leaves that state only when the cloud lists its id on `committed`; nothing else may set committed_ms.
+-- leaves that state only when the cloud lists its id on `committed`; nothing else may set committed_ms, and
+-- only the cloud's `missing` takes it back.
 CREATE TABLE event (
     n            INTEGER PRIMARY KEY AUTOINCREMENT,  -- order of arrival = order of publication
     source       TEXT    NOT NULL,
@@ -47,7 +48,8 @@ CREATE TABLE command (
     result     TEXT
 );
 
--- One row a recording. writing -> local -> verified -> expired; writing -> lost.
+-- One row a recording. writing -> local -> verified -> expired; writing -> lost. The cloud's `missing` takes
+-- verified back to local.
 CREATE TABLE recording (
     call        TEXT PRIMARY KEY,                    -- call id = recording id
     source      TEXT NOT NULL,

@@ -72,6 +72,14 @@ class Publisher:
         self.advance(now_ms)
         return len(left)
 
+    def handle_missing(self, source: str, ranges: list[Range], now_ms: int) -> int:
+        """The cloud lost these after it had listed them; returns how many wait for it again."""
+        again = self._spool.mark_waiting(source, ranges)
+        if again:
+            self._last_n = min(self._last_n, min(again) - 1)
+            self.advance(now_ms)
+        return len(again)
+
     def advance(self, now_ms: int) -> None:
         """Publish what is due, then new events while the window has room."""
         if not self._connected:
@@ -82,8 +90,10 @@ class Publisher:
         while room := self._window - len(self._flights):
             fresh = self._spool.waiting(self._last_n, room)
             for event in fresh:
-                flight = self._flights[event.n] = _Flight(event, now_ms)
                 self._last_n = event.n
+                if event.n in self._flights:  # the cloud asked for one before it
+                    continue
+                flight = self._flights[event.n] = _Flight(event, now_ms)
                 if not self._send(flight, now_ms):
                     return
             if len(fresh) < room:

@@ -155,6 +155,15 @@ class RecordingFlow:
             return
         self._queue.handle_failed(now.elapsed_ms)
 
+    def send_again(self, call: str) -> bool:
+        """The cloud has lost this recording; False: it is not (or no longer) here as a verified one."""
+        row = self._index.get(call)
+        if row is None or row.state != "verified":
+            return False
+        self._index.unverify(call)
+        self._enqueue(row)
+        return True
+
     def expire(self, rows: list[RecordingRow]) -> int:
         """Delete the local files of verified recordings; returns the bytes that became free."""
         freed = 0

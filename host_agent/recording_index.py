@@ -81,6 +81,13 @@ class RecordingIndex:
         query = "UPDATE recording SET state = 'verified', verified_ms = ? WHERE call = ? AND state = 'local'"
         self._set(query, (now_ms, call))
 
+    def unverify(self, call: str) -> None:
+        """verified -> local: the cloud has lost it, and it is still here."""
+        query = (
+            "UPDATE recording SET state = 'local', verified_ms = NULL WHERE call = ? AND state = 'verified'"
+        )
+        self._set(query, (call,))
+
     def expire(self, call: str) -> None:
         """verified -> expired: the local file may go."""
         self._set("UPDATE recording SET state = 'expired' WHERE call = ? AND state = 'verified'", (call,))

@@ -101,6 +101,19 @@ class Spool:
                 left.extend(row[0] for row in rows)
         return left
 
+    def mark_waiting(self, source: str, ranges: Sequence[Range]) -> list[int]:
+        """The cloud has lost these events of `source`; returns the `n` of those that are still here."""
+        again: list[int] = []
+        with transaction(self._db):
+            for boot, first, last in ranges:
+                rows = self._db.execute(
+                    "UPDATE event SET committed_ms = NULL WHERE source = ? AND boot = ?"
+                    " AND seq BETWEEN ? AND ? AND committed_ms IS NOT NULL RETURNING n",
+                    (source, boot, first, last),
+                ).fetchall()
+                again.extend(row[0] for row in rows)
+        return again
+
     def waiting(self, after_n: int, limit: int) -> list[Waiting]:
         """The oldest waiting events behind `after_n`, in order."""
         rows = self._db.execute(

@@ -20,6 +20,7 @@ TOPICS = {
     "reply": ("reply", UP, 1, False, "the one reply to a command"),
     "command": ("command", DOWN, 1, False, "a command with its expiry"),
     "committed": ("committed", DOWN, 1, False, "events that are in the database, as ranges"),
+    "missing": ("missing", DOWN, 1, False, "what is not in the database though it was committed"),
 }
 
 POP = "pop"

@@ -9,8 +9,10 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from cloud_broker.adapters.mqtt import Connection, Incoming
+from cloud_broker.adapters.sql import days
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.domain.pops import Pop
+from cloud_broker.domain.times import DAY_MS, china_day
 from cloud_broker.handlers.ingest import BatchResult, Message, Range, ingest, set_aside
 from cloud_broker.handlers.presence import close_calls_of_absent_boxes, note_health, note_status
 from cloud_broker.ports import Clock, Publisher
@@ -24,6 +26,9 @@ IDLE_S = 1.0
 RETRY_S = 2.0
 MAX_RANGES = 100
 SWEEP_EVERY_MS = 5_000
+ASK_EVERY_MS = 10 * 60_000
+ASK_DAYS = 30
+"""For so long a desk PC keeps what it was told is committed."""
 
 
 @dataclass
@@ -61,6 +66,7 @@ class Consumer:
         self._clock = clock
         self._describe_pop = describe_pop
         self._swept_ms = 0
+        self._asked_ms = 0
         self.counts = Counts()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer", daemon=True)
@@ -141,6 +147,9 @@ class Consumer:
         self._swept_ms = now_ms
         try:
             close_calls_of_absent_boxes(self._database, now_ms)
+            if now_ms - self._asked_ms >= ASK_EVERY_MS:
+                self._asked_ms = now_ms
+                ask_again(self._connection, self._database, now_ms)
         except Exception:  # the supervisor: messages go on
             log.exception("consumer.sweep_failed")
 
@@ -156,6 +165,19 @@ def answer(publisher: Publisher, result: BatchResult, describe_pop: Callable[[Po
             publisher.publish(topic, encode_committed(source, ranges[start : start + MAX_RANGES]))
     if result.rejected:
         log.warning("consumer.dead_letters", count=result.rejected)
+
+
+def ask_again(publisher: Publisher, database: Database, now_ms: int) -> int:
+    """Ask desk PCs for what they were told is here and is not; how many sources were asked."""
+    with database.read() as connection:
+        missing = days.load_missing(connection, china_day(now_ms - ASK_DAYS * DAY_MS))
+    for (desk, source), (ranges, calls) in missing.items():
+        body = {"v": 1, "source": source, "ranges": ranges[:MAX_RANGES], "recordings": calls[:MAX_RANGES]}
+        publisher.publish(
+            build_topic("missing", desk, source), json.dumps(body, separators=(",", ":")).encode()
+        )
+        log.info("consumer.asked_again", source=source, ranges=len(ranges), recordings=len(calls))
+    return len(missing)
 
 
 def encode_committed(source: str, ranges: Sequence[Range]) -> bytes:

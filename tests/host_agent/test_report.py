@@ -13,7 +13,7 @@ from host_agent.report import MAX_RANGES, add_number
 from tests.host_agent.board import Board
 from tests.host_agent.cloud import FakeCloud
 from tests.host_agent.desk import Desk
-from tests.host_agent.test_recordings import record
+from tests.host_agent.test_recordings import call_id, record
 from tests.host_agent.test_uploads import access
 
 CHECK_MS = 11_000
@@ -90,3 +90,75 @@ def test_a_report_is_bounded(tmp_path: Path) -> None:
     report = reporter.build(desk.clock.now())
     told = report["sources"][board.source]["boots"]["1f2e3d4c-1"]["received"]
     assert len(told) == MAX_RANGES and told[-1] == [198, 198]
+
+
+# ---- what the cloud lost after it had listed it ------------------------------------------------------------
+
+
+def ask_again(desk: Desk, board: Board, first: int, last: int, *calls: str) -> None:
+    body = {"v": 1, "source": board.source, "ranges": [[board.boot, first, last]], "recordings": list(calls)}
+    desk.message(f"cloudseat/v1/desk-1/{board.source}/missing", body)
+
+
+def test_events_that_the_cloud_lost_are_published_again_as_they_were(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    board = desk.plug("P1", Board())
+    for seq in range(6):
+        board.state("line_changed", seq, state="normal", line_mv=48_000)
+    desk.run(400)
+    desk.commit_all()
+    first = {event["seq"]: event for event in desk.events("line_changed")}
+    desk.disconnect()
+    board.state("line_changed", 7, state="cut", line_mv=0)
+    desk.run(400)
+    ask_again(desk, board, 2, 3)
+    desk.connect()
+    again = desk.events("line_changed")[6:]
+    assert [event["seq"] for event in again] == [2, 3, 6]
+    assert again[:2] == [first[2], first[3]]
+    desk.commit_all()
+    assert desk.core.parts.spool.backlog().count == 0
+    ask_again(desk, board, 90, 99)  # never had
+    assert len(desk.events("line_changed")) == 9
+
+
+def test_what_is_under_way_is_not_published_twice_by_a_question(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    board = desk.plug("P1", Board())
+    for seq in range(4):
+        board.state("line_changed", seq, state="normal", line_mv=48_000)
+    desk.run(400)
+    desk.commit(desk.events("line_changed")[0])
+    ask_again(desk, board, 0, 3)
+    assert [event["seq"] for event in desk.events("line_changed")] == [0, 1, 2, 3, 0]
+
+
+def test_a_recording_that_the_cloud_lost_is_sent_again(tmp_path: Path, cloud: FakeCloud) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    desk.core.parts.flow.access = access(cloud)
+    board = desk.plug("P1", Board())
+    call = call_id(board, record(desk, board, 1000))
+    desk.work("encode")
+    desk.work("upload")
+    data = cloud.stored.pop(call)
+    ask_again(desk, board, 90, 90, call, f"{board.source}-{board.boot}-77")
+    desk.run(20)
+    desk.work("upload")
+    assert cloud.stored == {call: data}
+    assert desk.core.parts.flow.unverified == 0
+
+
+@pytest.mark.parametrize("calls", [None, "x", [7], ["no call"], ["b1b2c3d4e5f6-1f2e3d4c-7-1"]])
+def test_a_malformed_question_changes_nothing(tmp_path: Path, calls: object) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    board = desk.plug("P1", Board())
+    board.state("line_changed", 1, state="normal", line_mv=48_000)
+    desk.run(200)
+    desk.commit_all()
+    body = {"v": 1, "source": board.source, "ranges": [[board.boot, 0, 9]], "recordings": calls}
+    desk.message(f"cloudseat/v1/desk-1/{board.source}/missing", body)
+    assert desk.core.undecodable == 1 and desk.core.parts.spool.backlog().count == 0

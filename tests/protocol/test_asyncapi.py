@@ -9,7 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from cloud_broker.handlers.consumer import encode_committed
-from host_agent.bridge import Bridge, decode_committed
+from host_agent.bridge import Bridge, decode_committed, decode_missing
 from host_agent.commands import Command, Reply, judge_command
 from host_agent.ports import Instant
 from protocol.errors import MessageError
@@ -146,6 +146,10 @@ def test_what_the_agent_publishes() -> None:
 def test_what_the_cloud_publishes() -> None:
     payload = encode_committed(SOURCE, [(BOOT, 1, 12), (BOOT, 14, 14)])
     assert find_errors("committed", json.loads(payload)) == []
+    call = f"{SOURCE}-1f2e3d4c-7-12"
+    missing = {"v": 1, "source": SOURCE, "ranges": [["1f2e3d4c-7", 1, 5]], "recordings": [call]}
+    assert find_errors("missing", missing) == []
+    assert decode_missing(json.dumps(missing).encode(), SOURCE) == ([("1f2e3d4c-7", 1, 5)], [call])
     assert [tuple(part) for part in decode_committed(payload, SOURCE)] == [(BOOT, 1, 12), (BOOT, 14, 14)]
     pop = {"v": 1, "call": CALL_ID, "at": AT, "number": None, "name": None, "rooms": []}
     assert find_errors("pop", pop) == []

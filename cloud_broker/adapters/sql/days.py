@@ -86,6 +86,26 @@ def load_open_days(connection: Connection, since_day: str) -> dict[str, list[str
     return found
 
 
+def load_missing(
+    connection: Connection, since_day: str
+) -> dict[tuple[str, str], tuple[list[tuple[str, int, int]], list[str]]]:
+    """(desk, source) → (events, recordings) that its desk PC may still have, told that they are here."""
+    table = tables.reconciled_day.c
+    query = select(table.desk, table.source, table.gaps).where(table.state != WHOLE, table.day >= since_day)
+    found: dict[tuple[str, str], tuple[list[tuple[str, int, int]], list[str]]] = {}
+    for row in connection.execute(query.order_by(table.source, table.day)):
+        gaps = read_gaps(row.gaps)
+        ranges = [
+            (gap.boot, gap.first, gap.last) for gap in gaps if gap.kind == "event" and gap.where == "cloud"
+        ]
+        calls = [gap.call for gap in gaps if gap.kind == "recording" and gap.where != "box"]
+        if ranges or calls:
+            all_ranges, all_calls = found.setdefault((row.desk, row.source), ([], []))
+            all_ranges += ranges
+            all_calls += calls
+    return found
+
+
 def read_gaps(text: str) -> list[Gap]:
     """The gaps of a row."""
     return [Gap(*gap) for gap in json.loads(text)]
