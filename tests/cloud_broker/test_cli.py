@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
 
@@ -16,9 +17,14 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from cloud_broker.bootstrap import Cloud, build_cloud
 from cloud_broker.cli import app
 from cloud_broker.demo.estate import build_estate
+from cloud_broker.domain.times import china_day
+from cloud_broker.settings import Settings
 from telephony.numbers import normalise
+from tests.cloud_broker import world
+from tests.cloud_broker.world import take_in
 
 PROGRAM = Path(sys.executable).parent / "cloudseat-cloud"
 
@@ -49,15 +55,21 @@ def test_seed_serve_and_stop() -> None:
     again = json.loads(run("seed-demo", "--json").stdout)
     assert again["desks"][0]["claim_code"] != seeded["desks"][0]["claim_code"]
     command = [PROGRAM, "serve", "--port", "0", "--api-only"]
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        metrics_port = probe.getsockname()[1]
     environment = os.environ | {
-        "CLOUDSEAT_CLOUD_MQTT_PORT": "1"
-    }  # no broker: the web part works all the same
+        "CLOUDSEAT_CLOUD_MQTT_PORT": "1",  # no broker: the web part works all the same
+        "CLOUDSEAT_CLOUD_METRICS_PORT": str(metrics_port),
+    }
     with subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True) as serve:
         try:
             assert serve.stdout is not None
             ready = re.fullmatch(r"cloud\.ready url=(http://127\.0\.0\.1:\d+)\n", serve.stdout.readline())
             assert ready is not None
             ask_for_a_resident(ready[1])
+            assert "cloudseat_cloud_database_up 1" in httpx.get(
+                f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False
+            ).text  # fmt: skip
             serve.send_signal(signal.SIGTERM)
             _, errors = serve.communicate(timeout=30)
         finally:
@@ -151,3 +163,45 @@ def test_a_real_cloud_is_set_up_by_command(settings: Callable[..., None]) -> Non
     assert len(run("add-user", *user, "--desk", "yuan-1").stdout.strip()) == 16
     assert "--username: taken" in run("add-user", *user, "--desk", "yuan-1").stderr
     assert "--role: unknown" in run("add-user", *user[:-1], "king").stderr
+
+
+def test_a_cloud_is_saved_and_brought_back_by_command(settings: Callable[..., None], tmp_path: Path) -> None:
+    run("seed-demo")
+    folder = tmp_path / "backup"
+    saved = run("backup", str(folder))
+    assert (saved.exit_code, "0 recordings" in saved.stdout) == (0, True)
+    assert "is not empty" in run("backup", str(folder)).stderr
+    assert "The database is not empty" in run("restore", str(folder)).stderr
+    settings(DATA_DIR=str(tmp_path / "other"))
+    restored = run("restore", str(folder))
+    assert (restored.exit_code, restored.stdout) == (
+        0,
+        f"{saved.stdout.split()[0]} rows, 0 recordings restored\n",
+    )
+    assert run("claim", "--desk", "tianyu-2").exit_code == 0
+    assert "is no back-up" in run("restore", str(tmp_path)).stderr
+
+
+def test_a_day_is_compared_by_command() -> None:
+    run("seed-demo")
+    with running_cloud() as cloud:
+        box = world.Box(at_ms=cloud.clock.now_ms() - 3_600_000)
+        said = [box.say("line_changed", n, state="normal", line_mv=48_000) for n in (1, 2, 3)]
+        take_in(cloud, [said[0], said[2]], desk="tianyu-1")
+        day = china_day(said[0].at_ms)
+    found = run("reconcile", "--day", day)
+    assert found.exit_code == 1
+    assert f"missing  {day} {world.BOX} tianyu-1: events box -, PC -, cloud 2; missing" in found.stdout
+    body = json.loads(run("reconcile", "--day", day, "--json").stdout)
+    assert body["gaps"] == [{"kind": "event", "where": "unknown", "boot": world.BOOT, "first": 2, "last": 2}]
+    quiet = run("reconcile", "--day", "2020-01-01")
+    assert (quiet.exit_code, quiet.stderr) == (0, "nothing was stated on that day\n")
+    for wrong in ("yesterday", "2999-01-01"):
+        assert "--day: unknown" in run("reconcile", "--day", wrong).stderr
+
+
+@contextmanager
+def running_cloud() -> Iterator[Cloud]:
+    cloud = build_cloud(Settings())
+    yield cloud
+    cloud.close()

@@ -1,5 +1,6 @@
 """Operation: the doctor's findings, the service files, the metrics."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
@@ -17,6 +19,7 @@ from host_agent.doctor import Finding, examine, find_driverless
 from host_agent.errors import AgentError
 from host_agent.install.services import build_service
 from host_agent.lock import InstanceLock
+from host_agent.logs import set_up_logs
 from host_agent.metrics import MetricsServer, build_metrics
 from host_agent.ports import Instant
 from host_agent.settings import AgentSettings
@@ -177,3 +180,18 @@ def test_metrics_are_served_on_loopback() -> None:
     with pytest.raises(AgentError, match="another one"):
         MetricsServer(server.port)
     server.close()
+
+
+def test_logs_are_json_with_masked_numbers(capfd: pytest.CaptureFixture[str]) -> None:
+    before = structlog.get_config()
+    try:
+        set_up_logs()
+        log = structlog.get_logger()
+        log.warning("dial.refused", problem="no line for 13800138000", call="a1b2c3d4e5f6-1f2e3d4c-7-12")
+        log.warning("x", source="138001380001", text="call 075523451234 back")
+    finally:
+        structlog.configure(**before)
+    dial, text = (json.loads(line) for line in capfd.readouterr().err.splitlines())
+    assert (dial["event"], dial["level"]) == ("dial.refused", "warning")
+    assert (dial["problem"], dial["call"]) == ("no line for 138****8000", "a1b2c3d4e5f6-1f2e3d4c-7-12")
+    assert (text["text"], text["source"]) == ("call 075*****1234 back", "138001380001")
