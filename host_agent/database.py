@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from host_agent.errors import AgentError
 from host_agent.files import make_folder
@@ -153,7 +152,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
     In WAL it reads what was committed last and holds up nobody.
     """
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     connection.execute("PRAGMA busy_timeout = 2000")
     return connection
 

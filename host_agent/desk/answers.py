@@ -38,9 +38,15 @@ GRANT_S = 3_600.0
 CALLS, DRAFTS = 20, 8
 MAX_DRAFT_ID = 64
 YEAR_S = 31_536_000
+KEY_LIFE_S = 3 * 86_400
+"""A browser stays let in over a weekend; each hand-over begins it anew."""
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _REFUSALS = {"host": 421, "not_enrolled": 503}
+_HOW_TO_ENTER = (
+    "请从控制台打开本页，或运行 cloudseat-agent page。\n"
+    "Open this page from the console, or run: cloudseat-agent page"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class Answers:
         put: Callable[[Input], None],
         recordings: Path,
         unix_ms: Callable[[], int],
+        renderer: Renderer,
     ) -> None:
         self._guard = guard
         self._window = window
@@ -88,7 +95,7 @@ class Answers:
         self._put = put
         self._recordings = recordings
         self._unix_ms = unix_ms
-        self._renderer = Renderer()
+        self._renderer = renderer
         self._granted: dict[str, float] = {}
         self._policy = (
             f"default-src 'self'; connect-src 'self' {guard.console}/healthz; frame-ancestors 'none'; "
@@ -99,7 +106,7 @@ class Answers:
         """One request. Never raises for what was asked."""
         refused = self._guard.refuse(request, self._window.page_key)
         if refused:
-            return _refuse(_REFUSALS.get(refused, 403), refused)
+            return _refuse(_REFUSALS.get(refused, 403), _HOW_TO_ENTER if refused == "key" else refused)
         if request.path.startswith("/static/"):
             return _static(request)
         handle = _ROUTES.get((request.method, request.path))
@@ -122,7 +129,7 @@ class Answers:
         ]
         if self._guard.brings_key(request, self._window.page_key):
             key = self._window.page_key
-            chosen.append(f"{COOKIE}={key}; Path=/; Max-Age={YEAR_S}; HttpOnly; SameSite=Lax")
+            chosen.append(f"{COOKIE}={key}; Path=/; Max-Age={KEY_LIFE_S}; HttpOnly; SameSite=Lax")
         if chosen:  # away from the key: it stays in no history and no screenshot
             return Answer(303, {"Location": "/", "Set-Cookie": "\n".join(chosen)})
         look = self._look(request)
@@ -342,8 +349,8 @@ def _json(facts: Mapping[str, Any], headers: Mapping[str, str] | None = None) ->
     return Answer(200, {**more, **(headers or {})}, json.dumps(facts).encode())
 
 
-def _refuse(status: int, reason: str) -> Answer:
-    return Answer(status, {"Content-Type": "text/plain; charset=utf-8"}, f"{reason}\n".encode())
+def _refuse(status: int, text: str) -> Answer:
+    return Answer(status, {"Content-Type": "text/plain; charset=utf-8"}, f"{text}\n".encode())
 
 
 def _body(path: Path, portion: Portion) -> bytes | Iterator[bytes]:

@@ -17,6 +17,7 @@ import structlog
 from host_agent.desk.answers import Answer, Answers
 from host_agent.desk.call_book import CallBook
 from host_agent.desk.guard import Guard, Request
+from host_agent.desk.render import Renderer
 from host_agent.desk.window import Window
 from host_agent.errors import AgentError
 from host_agent.ports import Input, PagesOpen
@@ -90,7 +91,9 @@ def open_page(
 
     def build(bound: int) -> Answers:
         recordings = data_dir / "recordings" / "stored"
-        return Answers(Guard(bound, console), window, CallBook(spool), agent_id, put, recordings, unix_ms)
+        return Answers(
+            Guard(bound, console), window, CallBook(spool), agent_id, put, recordings, unix_ms, Renderer()
+        )
 
     return DeskPage(port, build, put)
 

@@ -148,10 +148,11 @@ class PageDesk:
         agent = self.desk.identity.agent_id
 
         return open_page(
-            port, self.console, agent, folder, folder / "spool.sqlite", window, self.put, self._unix_ms
+            port, self.console, agent, folder, folder / "spool.sqlite", window, self.put, self.unix_ms
         )
 
-    def _unix_ms(self) -> int:
+    def unix_ms(self) -> int:
+        """The PC's clock."""
         return self.desk.clock.now().unix_ms
 
 

@@ -27,6 +27,7 @@ from tests.host_agent.board import Board, Cable
 from tests.host_agent.cloud import FakeCloud
 from tests.host_agent.conftest import Mosquitto
 from tests.host_agent.desk import Desk
+from tests.host_agent.page_desk import KEY
 
 
 def look(settings: AgentSettings) -> dict[str, Finding]:
@@ -72,6 +73,15 @@ def test_the_doctor_exits_1_when_something_is_to_be_done(tmp_path: Path, cloud: 
     done = CliRunner().invoke(app, flags)
     assert done.exit_code == 1
     assert '"name": "credentials", "passed": false' in done.stdout
+
+
+def test_the_page_opens_from_the_command_line(tmp_path: Path, cloud: FakeCloud) -> None:
+    flags = ["page", "--print", "--data-dir", str(tmp_path)]
+    assert CliRunner().invoke(app, flags).exit_code == 1  # not enrolled
+    save_credentials(tmp_path, enrol(cloud.url, "CLAIM", "a1b2c3d4e5f6", "desk-pc", "0.1.0"))
+    assert CliRunner().invoke(app, flags).stdout.strip() == f"http://127.0.0.1:8130/?key={KEY}"
+    switched_off = CliRunner().invoke(app, flags, env={"CLOUDSEAT_AGENT_PAGE_PORT": "0"})
+    assert switched_off.exit_code == 1
 
 
 def test_a_cloud_that_is_not_there_leaves_the_clock_open(tmp_path: Path) -> None:

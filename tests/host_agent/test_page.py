@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from host_agent.desk.answers import Answers
+from host_agent.desk.call_book import CallBook
 from host_agent.desk.files import choose_portion
+from host_agent.desk.guard import Guard, Request, build_form_token
 from host_agent.desk.page import MAX_CONNECTIONS, open_page
+from host_agent.desk.render import Renderer
 from host_agent.desk.window import Window
 from host_agent.errors import AgentError
 from tests.host_agent.page_desk import KEY, SHARED, Browser, PageDesk, page_desk
@@ -38,6 +44,7 @@ def browser(world: PageDesk) -> Browser:
     return Browser(world.page.port)
 
 
+RENDERER = Renderer()
 DATA = ("/", "/stream", "/form?call=", "/calls?before=2026-03-17T09:00:00.000Z", "/recording?call=x")
 
 
@@ -45,7 +52,8 @@ DATA = ("/", "/stream", "/form?call=", "/calls?before=2026-03-17T09:00:00.000Z",
 def test_nothing_is_shown_without_the_key(outsider: Browser, path: str) -> None:
     for cookie in ("", "0" * 32, KEY[:-1]):
         assert outsider.ask("GET", path, cookie=cookie)[0] == 403
-    assert outsider.ask("GET", "/?key=" + "0" * 32, cookie="")[0] == 403
+    status, _, text = outsider.ask("GET", "/?key=" + "0" * 32, cookie="")
+    assert status == 403 and b"cloudseat-agent page" in text
 
 
 def test_the_key_opens_the_page_once_and_leaves_the_address(outsider: Browser) -> None:
@@ -126,6 +134,50 @@ def test_bad_requests_end_with_a_clear_no(outsider: Browser) -> None:
         raw.sendall(b"\x16\x03\x01\x02\x00nonsense\r\n\r\n")
         assert b"400" in raw.recv(4096)
     assert outsider.ask("GET", "/")[0] == 200
+
+
+TEXTS = st.text(max_size=20) | st.sampled_from(
+    ["", "a1b2c3d4e5f6-1f2e3d4c-7-0", "2026-03-17T09:00:00.000Z", KEY]
+)
+SAID = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+BODIES = st.binary(max_size=50) | st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("draft", "call", "fields"), SAID)
+).map(lambda said: json.dumps(said).encode())
+
+
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT"]),
+    path=st.sampled_from(["/", "/form", "/calls", "/draft", "/finish", "/play", "/recording", "/static/x"])
+    | TEXTS,
+    query=st.dictionaries(st.sampled_from(["call", "before", "key", "language", "theme"]), TEXTS, max_size=3),
+    more=st.dictionaries(st.sampled_from(["range", "accept-language", "origin", "sec-fetch-site"]), TEXTS),
+    cookies=TEXTS,
+    body=BODIES,
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_asked_has_an_answer(
+    quiet: PageDesk,
+    method: str,
+    path: str,
+    query: dict[str, str],
+    more: dict[str, str],
+    cookies: str,
+    body: bytes,
+) -> None:
+    folder = quiet.desk.settings.data_dir
+    guard, window = Guard(1, "http://console"), quiet.desk.core.parts.desk.window
+    answers = Answers(
+        guard, window, CallBook(folder / "spool.sqlite"), "a", quiet.put, folder, quiet.unix_ms, RENDERER
+    )
+    headers = {"host": "127.0.0.1:1", "x-csrf-token": build_form_token(KEY)}
+    headers |= {"cookie": f"cloudseat_page={KEY}; {cookies}"} | more
+    answer = answers.answer(Request(method, path, query, headers, body))
+    assert answer.status in (200, 204, 303, 400, 403, 404, 409)
+    assert "\r" not in "".join(answer.headers.values())
 
 
 def test_it_serves_on_when_too_many_connect(quiet: PageDesk, outsider: Browser) -> None:
