@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -15,6 +16,7 @@ from tests.console.backroom import BOX, DAY
 from tests.console.estate import LIU, ZHAO
 from tests.console.house import HEADQUARTERS, House
 from tests.console.serve import serving
+from tests.host_agent.page_desk import KEY, page_desk
 
 REPOSITORY = Path(__file__).parents[2]
 README_PICTURES = REPOSITORY / "docs" / "screenshots"
@@ -62,6 +64,25 @@ def take_all_pictures(browser: Browser) -> None:
         for theme in ("light", "dark"):
             for language in ("zh-CN", "en"):
                 _take_dress(browser, f"{size}-{theme}-{language}", pixels, theme, language)
+
+
+def take_own_page_pictures(browser: Browser) -> None:
+    """The page that the agent serves without the cloud, while the phone rings."""
+    ALL_PICTURES.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder, page_desk(Path(folder)) as own:
+        own.cloud.is_well = False
+        for number in ("01062345678", "15920001000"):
+            own.say("ring_stopped", call=own.ring(number), bursts=2)
+        own.ring()
+        for size, pixels in SIZES.items():
+            for theme in ("light", "dark"):
+                for language in ("zh-CN", "en"):
+                    with opened(browser, own.url, pixels, theme, language) as page:
+                        page.goto(f"{own.url}/?key={KEY}")
+                        own.look_for_cloud(2)
+                        page.locator(".banner-warn").wait_for()
+                        dress = f"{size}-{theme}-{language}"
+                        page.screenshot(path=ALL_PICTURES / f"own-page-{dress}.png", full_page=True)
 
 
 def _take_dress(browser: Browser, dress: str, pixels: tuple[int, int], theme: str, language: str) -> None:
@@ -113,6 +134,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         take_readme_pictures(browser)
         take_all_pictures(browser)
+        take_own_page_pictures(browser)
         browser.close()
 
 
