@@ -147,7 +147,7 @@ class Clock:
         try:
             self._stream.write(answer)
         except OSError:
-            raise SystemExit  # the simulator has gone: not an error of the firmware, which would go on
+            raise SystemExit from None  # the simulator has gone; an error the firmware would survive
 
     def _read_exactly(self, buffer):
         """The simulator sends a grant whole, so less than the buffer means that it has gone."""
