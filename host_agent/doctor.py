@@ -23,7 +23,7 @@ from host_agent.spool import Spool
 MAX_OFFSET_MS = 60_000
 """The PC's clock further from the cloud's than this is a finding: people compare what the screen says."""
 BROKER_TIMEOUT_S = 8.0
-USB_DEVICES = Path("/sys/bus/usb/devices")
+USB_DEVICES = "/sys/bus/usb/devices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _look_at_spool(settings: AgentSettings) -> Finding:
 def _look_at_ports(settings: AgentSettings, is_running: bool) -> list[Finding]:
     found = find_ports()
     paths = list(settings.ports) or [port.path for port in found]
-    driverless = [_tell_driver(name) for name in find_driverless(USB_DEVICES)]
+    driverless = [_tell_driver(name) for name in find_driverless(Path(USB_DEVICES))]
     if not paths and not driverless:
         remedy = (
             "Plug the box in with a data cable; on Windows install the driver of its bridge (CH340, CP210x)."

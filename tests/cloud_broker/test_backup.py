@@ -10,7 +10,6 @@ import pytest
 from alembic import command
 from argon2 import PasswordHasher
 from sqlalchemy import select
-from tests.cloud_broker.postgres import Cluster
 
 from cloud_broker.adapters.objects import FolderStore
 from cloud_broker.adapters.secret import load_secret
@@ -23,6 +22,7 @@ from cloud_broker.domain.views import NewTicket
 from cloud_broker.errors import BackupRefused
 from cloud_broker.handlers.backup import MANIFEST, Report, back_up, restore
 from cloud_broker.settings import Settings
+from sim.postgres import Cluster
 from tests.cloud_broker import world
 from tests.cloud_broker.world import AGENT, CALL, DESK, HQ, PASSWORD, WANG, Box, take_in
 

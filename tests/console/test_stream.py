@@ -14,7 +14,7 @@ BEAT_S = 0.05
 
 
 def build_feed(house: House) -> DeskFeed:
-    console = Console(house, house, house, house, house.now)
+    console = Console(house, house, house, house, house.backroom, house.now)
     return DeskFeed(console, Renderer(StaticFiles(), house.now, False), AGENT, DESK, "zh-CN")
 
 

@@ -7,6 +7,7 @@ and the image is opened as the next run would open it.
 import hashlib
 import random
 import re
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -135,6 +136,8 @@ def look(disk: Disk, choose: Choose, told: Told) -> list[str]:
             wrong += [] if check == "ok" else [f"the spool is damaged: {check}"]
             wrong += _look_for_events(Spool(connection), told)
             wrong += _look_at_recordings(folder / "recordings", RecordingIndex(connection), told)
+        except sqlite3.DatabaseError as error:
+            wrong.append(f"the spool is damaged: {error}")
         finally:
             connection.close()
         return wrong

@@ -161,7 +161,7 @@ def test_the_machine_finds_a_link_that_does_not_keep_its_word(
 ) -> None:
     """Without shrinking: that it is found is enough."""
     quick = settings(
-        max_examples=150,
+        max_examples=600,
         stateful_step_count=40,
         deadline=None,
         database=None,
