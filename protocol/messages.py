@@ -18,7 +18,8 @@ Control arrays start with their kind:
 `held`: what the host's spool already has of this board's journal, [[boot, first, last], ...]; at most 8.
 Audio payload: call u32, first_sample u32 (samples since the recording's first), big-endian, then 1..248 A-law
 bytes. In place of a call, CAPTURE says that they belong to the capture under way. `loop`: one reading of the
-loop voltage (int16, units of 10 mV, big-endian) each CAPTURE_STEP samples; `samples` 0: it was abandoned.
+loop voltage (int16, units of 10 mV, big-endian) each CAPTURE_STEP samples; `samples` 0: it was abandoned;
+`call` 0: it is of none.
 """
 
 import struct
