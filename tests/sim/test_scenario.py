@@ -64,6 +64,7 @@ def test_a_whole_file_is_read() -> None:
         ('[[call]]\ndesk = ["pulse 12A"]', "pulse needs keys"),
         ('[[script]]\nsteps = []\nwho = "ghost"', "script.1.who: Input should be"),
         ('[[script]]\nwho = "lineman"\nsteps = ["talk 3"]', "lineman"),
+        ('[[script]]\nwho = "lineman"\nsteps = ["send music"]', "no disturbance 'music'; there are square,"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(text: str, complaint: str) -> None:
