@@ -18,7 +18,7 @@ from sim.port import PseudoPort
 from sim.scenario import ScenarioRun, scenario_of
 from sim.seat import Seat
 from sim.soak.memory import OverheardBoard, read_family_kb, read_rss_kb
-from sim.soak.report import BOARD_HEAP, Series, SoakReport
+from sim.soak.report import BOARD_HEAP, SIMULATOR, Series, SoakReport
 
 BOX = "5117b0c0ffee"
 FIRST_CALL_S = 1.0
@@ -114,7 +114,7 @@ class Readings:
     def __init__(
         self, pids: dict[str, int], board: OverheardBoard, check: Callable[[], None], every_s: float
     ) -> None:
-        self.series = {name: Series() for name in (*pids, BOARD_HEAP, "simulator")}
+        self.series = {name: Series() for name in (*pids, BOARD_HEAP, SIMULATOR)}
         self._pids, self._board, self._check, self._every_s = pids, board, check, every_s
         self._began_s = self._due_s = time.monotonic()
 
@@ -128,6 +128,6 @@ class Readings:
         hour = (now_s - self._began_s) / 3600
         for name, pid in self._pids.items():
             self.series[name].append(hour, read_family_kb(pid))
-        self.series["simulator"].append(hour, read_rss_kb(os.getpid()))
+        self.series[SIMULATOR].append(hour, read_rss_kb(os.getpid()))
         if self._board.free_heap is not None:
             self.series[BOARD_HEAP].append(hour, HEAP_KB - self._board.free_heap / 1024)

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 from sim.demo.stack import StackSettings
-from sim.soak.report import BOARD_HEAP, LIMIT_KB, Series, SoakReport, format_table
+from sim.soak.report import BOARD_HEAP, LIMIT_KB, SIMULATOR, Series, SoakReport, format_table
 from sim.soak.run import run_soak
 from sim.soak.slope import fit_trend
 
@@ -52,6 +52,11 @@ def test_a_leak_of_the_boards_heap_is_seen_by_the_kilobyte() -> None:
     assert report_on(heap, "agent").is_flat
 
 
+def test_the_simulator_itself_is_shown_and_not_judged() -> None:
+    report = report_on([100.0 + 1e6 * hour for hour in HOURS], SIMULATOR)
+    assert report.is_flat and format_table(report)[-1].endswith("| - | not judged |")
+
+
 def test_what_fills_at_the_start_is_no_leak() -> None:
     filling = [102_400.0 + min(40_000.0, 400_000.0 * hour) for hour in HOURS]
     assert report_on(filling).is_flat
@@ -65,7 +70,7 @@ def test_minutes_say_nothing() -> None:
 def test_a_short_soak_reads_every_process_and_ends_by_itself(tmp_path: Path) -> None:
     found = run_soak(StackSettings(tmp_path, web_port=0), minutes=0.2, every_s=0.5, between_s=30.0)
     series = found.series
-    assert set(series) == {"broker", "cloud", "agent", "board", BOARD_HEAP, "simulator"}
+    assert set(series) == {"broker", "cloud", "agent", "board", BOARD_HEAP, SIMULATOR}
     for name, least_kb in {"broker": 1_000, "cloud": 30_000, "agent": 20_000, "board": 2_000}.items():
         assert len(series[name].kb) >= 8 and min(series[name].kb) > least_kb, name
     assert all(0 < kb < 256 for kb in series[BOARD_HEAP].kb)
