@@ -7,8 +7,8 @@ or of the first day on which its box had counted that far. Where it went:
     box      the box itself says that it lost it
     spool    it waits on the desk PC
     cloud    the desk PC was told that it is committed, and it is not here
-    link     the desk PC never had it
-    unknown  no desk PC has said anything of this boot
+    link     the desk PC has later ones, and never had it
+    unknown  no desk PC has said anything of it: its report is older, or there is none
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -175,11 +175,11 @@ def _split_by_day(boot: BootFacts) -> list[tuple[int, int, str]]:
 
 
 def _locate(boot: BootFacts, ranges: Sequence[Range]) -> Iterator[tuple[str, list[Range]]]:
-    if boot.received is None:
-        yield "unknown", list(ranges)
-        return
-    there = intersect(ranges, boot.received)
-    yield "link", list(subtract(ranges, boot.received))
+    received = boot.received or ()
+    told = [(0, max((last for _, last in received), default=-1))]
+    there = intersect(ranges, received)
+    yield "unknown", list(subtract(ranges, told))
+    yield "link", list(subtract(intersect(ranges, told), received))
     yield "spool", intersect(there, boot.waiting)
     yield "cloud", list(subtract(there, boot.waiting))
 
