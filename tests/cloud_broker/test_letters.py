@@ -18,6 +18,7 @@ from cloud_broker.domain.views import Invalid, NotAllowed, NotFound, User
 from cloud_broker.handlers import letters as letters_module
 from cloud_broker.handlers.ingest import Message, ingest, set_aside
 from cloud_broker.handlers.letters import Letters
+from cloud_broker.handlers.reconcile import reconcile_night
 from protocol import events as protocol_events
 from tests.cloud_broker import world
 from tests.cloud_broker.serving import asking
@@ -254,8 +255,6 @@ def test_days_and_alarms_over_the_api(cloud: Cloud) -> None:
     events = world.answered_call()
     take_in(cloud, [*events[:3], *events[5:]])
     cloud.clock.ms += 24 * 3_600_000  # type: ignore[attr-defined]
-    from cloud_broker.handlers.reconcile import reconcile_night
-
     reconcile_night(cloud.database, cloud.clock.now_ms())
     with asking(cloud) as client:
         sign_in(client, "wang")

@@ -14,6 +14,7 @@ from cloud_broker.domain.operations import AlarmView
 from cloud_broker.domain.reconciliation import BootFacts, BoxCount, Gap, HeldEvent
 from cloud_broker.domain.times import DAY_MS, china_day, parse_day_ms
 from cloud_broker.handlers.held import Held
+from cloud_broker.handlers.ingest import Message, ingest
 from cloud_broker.handlers.nightly import AGAIN_EVERY_MS, Nightly
 from cloud_broker.handlers.presence import note_health
 from cloud_broker.handlers.reconcile import Compared, reconcile_day, reconcile_night
@@ -158,16 +159,10 @@ def test_a_dead_letter_is_accounted_for(desk: Cloud) -> None:
     take_in(desk, events[:3] + events[4:])
     broken = world.message(events[3])
     body = json.loads(broken.payload) | {"type": "rung_newly"}
-    desk_ingest(desk, broken.topic, json.dumps(body).encode())
+    ingest(desk.database, desk.clock, [Message(broken.topic, json.dumps(body).encode())])
     upload(desk)
     result = only(night(desk)).result
     assert (result.state, result.cloud["aside"]) == ("whole", 1)
-
-
-def desk_ingest(cloud: Cloud, topic: str, payload: bytes) -> None:
-    from cloud_broker.handlers.ingest import Message, ingest
-
-    ingest(cloud.database, cloud.clock, [Message(topic, payload)])
 
 
 def test_running_it_again_changes_nothing(desk: Cloud) -> None:
