@@ -109,7 +109,7 @@ class DeskFlow:
         self._under_way.discard(done.name)
         if done.name == PING:
             self._due_ms[PING] = now.elapsed_ms + PING_EVERY_MS
-            self._watch.handle_answer(now) if done.error is None else self._watch.handle_silence()
+            self._handle_ping(done, now)
             return
         self._due_ms[TICKETS] = now.elapsed_ms + TICKETS_EVERY_MS
         if done.error is not None:
@@ -118,6 +118,12 @@ class DeskFlow:
         for made in done.result:
             self._drafts.settle(made)
         self._changed += bool(done.result)
+
+    def _handle_ping(self, done: JobDone, now: Instant) -> None:
+        if done.error is None:
+            self._watch.handle_answer(now)
+        else:
+            self._watch.handle_silence()
 
     def advance(self, now: Instant) -> None:
         """Do what is due."""

@@ -42,12 +42,10 @@ class RosterKeeper:
 
     Attributes:
         roster: None while there is none.
-        is_revoked: the cloud has taken the credentials back.
     """
 
     def __init__(self, worker: Worker, retention_ms: int, handle_revoked: Callable[[], None]) -> None:
         self.roster: Roster | None = None
-        self.is_revoked = False
         self._worker = worker
         self._retention_ms = retention_ms
         self._handle_revoked = handle_revoked
@@ -111,7 +109,6 @@ class RosterKeeper:
         if code == "roster.revoked":
             self._erase()
             self._access = None
-            self.is_revoked = True
             self._handle_revoked()
             return
         self._due_ms = now.elapsed_ms + min(FIRST_WAIT_MS << min(self._failures, 16), MAX_WAIT_MS)

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host_agent.database import SCHEMA_VERSION, open_database, transaction
+from host_agent.database import _STEPS, SCHEMA_VERSION, open_database, open_for_reading, transaction
 from host_agent.errors import AgentError
 from host_agent.spool import REPEATED, STORED, Spool
-from protocol.event_json import EventRecord
+from protocol.event_json import EventRecord, encode_event
 
 SOURCE, BOOT = "a1b2c3d4e5f6", "1f2e3d4c-7"
 
@@ -100,6 +100,31 @@ def test_a_file_that_is_no_spool_is_refused_with_what_to_do(tmp_path: Path) -> N
     with pytest.raises(AgentError, match="start again") as caught:
         open_database(path)
     assert caught.value.code == "spool.damaged"
+
+
+def test_a_spool_of_an_older_agent_is_taken_up_with_all_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    older = sqlite3.connect(path)
+    older.executescript(f"{_STEPS[0]} PRAGMA user_version = 1;")
+    uploaded = EventRecord(
+        "0a0a0a0a0a0a", BOOT, 3, 9, "recording_lost", {"call": f"{SOURCE}-{BOOT}-1", "reason": "x"},
+        "2026-03-17T09:00:05.000Z", "synced",
+    )  # fmt: skip
+    columns = "source, boot, seq, type, digest, payload, stored_ms"
+    for event in (build_event(1), uploaded):
+        older.execute(
+            f"INSERT INTO event ({columns}) VALUES (?, ?, ?, ?, ?, ?, 0)",
+            (*event.key, event.type, event.payload_hash(), encode_event(event).decode()),
+        )
+    older.commit()
+    older.close()
+    database = open_database(path)
+    assert Spool(database).store(build_event(1), 10) == REPEATED
+    calls = database.execute("SELECT DISTINCT call, min(at) OVER () FROM event").fetchall()
+    assert calls == [(f"{SOURCE}-{BOOT}-1", "2026-03-17T09:00:00.000Z")]
+    assert database.execute("SELECT count(*) FROM draft").fetchone() == (0,)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        open_for_reading(path).execute("DELETE FROM event")
 
 
 _WRITER = """
