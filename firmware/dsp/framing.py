@@ -68,7 +68,7 @@ def next_character(soft: ptr8, at: int, end: int, mask: int, stuffing: int) -> i
         if cost < best:
             best = cost
             found = at + place
-            if cost < 24 and start < 0:
+            if cost < 24 and (start < 0 or place == 0):
                 return found
         if start < 0:
             skipped -= start

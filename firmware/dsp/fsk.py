@@ -26,8 +26,8 @@ BIT_PERIOD = 436907  # 8000 / 1200 samples, 16.16
 # Words of the tracker's state (32 bits each, never negative): 0 time of the next bit's start, 1 its period
 # (both 16.16 samples), 2 the last bit, 3 and 4 levels of mark and space (<< 8), 5-8 and 9-12 the ring's entry
 # at the last bit's end and middle, 13 loudness so far, 14 loud bits in a row, 15 the last bit's energy,
-# 16 usual loudness (<< 5), 17 the last bit was hit.
-PERIOD, LEVEL_MARK, LEVEL_SPACE, ENERGY = 1, 3, 4, 15
+# 16 usual loudness (<< 5), 17 the last bit was hit, 18 mean of the last timing errors (+ 0x40000).
+PERIOD, LEVEL_MARK, LEVEL_SPACE, ENERGY, LATENESS = 1, 3, 4, 15, 18
 
 
 def new_ring() -> "array[int]":
@@ -37,10 +37,11 @@ def new_ring() -> "array[int]":
 
 def new_tracker() -> "array[int]":
     """State of a tracker before the first bit."""
-    state = array("I", [0] * 18)
+    state = array("I", [0] * 19)
     state[PERIOD] = BIT_PERIOD
     state[LEVEL_MARK] = state[LEVEL_SPACE] = 256 << 8
     state[ENERGY] = 512
+    state[LATENESS] = 0x40000
     return state
 
 
@@ -99,9 +100,10 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
     """Follow the bit clock up to ring entry `at`, write one row a bit, return the number of rows.
 
     Timing error at a change of bit: mark against space energy over a bit's length around the boundary,
-    nil when the boundary is in its middle. The clock takes 1/8 of it as phase and 1/512 as rate, the rate
-    within 4 %. Levels follow each tone by itself (twist), within 6 dB of each other: a
-    weak tone raised further would be drowned by what leaks of the strong one.
+    nil when the boundary is in its middle. The clock takes 1/16 of it as phase and 1/2048 as rate, 1/8 and
+    1/512 while the errors agree with each other, the rate within 4 %. Levels follow each tone by itself
+    (twist), within 6 dB of each other: a weak tone raised further would be drowned by what leaks of the
+    strong one.
     shift: cycles between mark and space in 512 samples.
     """
     time = int(state[0])
@@ -161,6 +163,11 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
             loud -= 1
         state[16] = usual + d - (usual >> 5)
         rows[row + 9] = a
+        if a:
+            rows[row] = 0
+            rows[row + 1] = 0
+            rows[row + 2] = 0
+            rows[row + 3] = 0
         other = int(state[3 + bit])
         d = (space >> 9) - 512
         if d > 512:
@@ -200,8 +207,15 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
                     error = -0x40000
                 if bit == 0:
                     error = 0 - error
-                time = (time - (error >> 3)) & 0x1FFFFFF
-                period -= error >> 9
+                # Errors that agree are the clock's, and it hurries; the others are the noise's.
+                a = int(state[18])
+                a += (error + 0x40000 - a) >> 3
+                state[18] = a
+                d = 4
+                if a > 0x50000 or a < 0x30000:
+                    d = 3
+                time = (time - (error >> d)) & 0x1FFFFFF
+                period -= error >> (d + d + 3)
                 if period > 454383:
                     period = 454383
                 elif period < 419431:
@@ -227,7 +241,7 @@ def soften_bits(
     rows from `row` (two older rows must lie before it) to `end`: the bit judged is the row before. For
     either value of it, the best of the four windows counts; the difference of the two energies, over the
     expected energy, is the soft value: 128 + (-127 space .. 127 mark), written to soft[at & mask] upwards.
-    A bit hit by a click counts a sixteenth, its neighbours a half.
+    A bit hit by a click is empty: its neighbours decide. They and it count a half, for the click has edges.
     Returns the new `at`. work: 8 words, and in the ninth the mean of the energies that counted, >> 10.
     """
     while row < end:
@@ -274,9 +288,7 @@ def soften_bits(
         work[8] = fit + (((best >> 10) - fit) >> 4)
         # value = space - mark; three bits of 512: 1536^2 = 2.4e6 stands for 127.
         value = (0 - value) >> 14
-        if int(rows[row - 1]):
-            value = value >> 4
-        elif int(rows[row - 11]) + int(rows[row + 9]):
+        if int(rows[row - 1]) + int(rows[row - 11]) + int(rows[row + 9]):
             value = value >> 1
         if value > 127:
             value = 127

@@ -41,11 +41,12 @@ _SYNC_FLOOR = const(16 * 40)  # strength of the bits of a sync word
 _CANDIDATES = const(3)
 _MARKS_COUNTED = const(64)
 _PREAMBLE_MARKS = const(60)  # with fewer marks before, what fails was probably no message
-_FAILED_CHARACTERS = const(6)
+_LEAST_CHARACTERS = const(6)  # of a message: type, length, a reason's parameter, sum
 _MAX_CHARACTERS = const(258)
 _MAX_MENDED = const(100)  # characters; longer messages must be whole
 _CARRIER_FLOOR = const(45)  # mean strength of two characters, below which there is no carrier
-_REPAIR_FLOOR = const(55)  # mean strength of a message, below which it is not repaired
+_SURE = const(50)  # a bit of the length as strong as this is right (at 4 dB wrong once in 10,000)
+_REPAIR_FLOOR = const(55)  # mean strength of a message, below which it is not believed
 
 
 class Candidate:
@@ -55,6 +56,8 @@ class Candidate:
         self.data = bytearray(_MAX_CHARACTERS)
         self.starts = array("H", [0] * _MAX_CHARACTERS)  # in the soft ring
         self.count = 0  # characters so far; 0 = this candidate is free
+        self.longest = 0  # characters at most
+        self.doubt = 0  # bits of the length byte that may be wrong
         self.marks = 0  # marks before the message: the candidate with fewest gives way
         self.begun = 0
         self.next = 0
@@ -65,6 +68,8 @@ class Candidate:
         self.data[0] = message_type
         self.starts[0] = start & MASK
         self.count = 1
+        self.longest = _MAX_CHARACTERS
+        self.doubt = 0
         self.begun = start
         self.next = start + 10
 
@@ -74,10 +79,6 @@ class Candidate:
         self.starts[self.count] = start & MASK
         self.count += 1
         self.next = start + 10
-
-    def is_complete(self) -> bool:
-        """All characters that the length byte promises are here."""
-        return self.count > 1 and self.count >= self.data[1] + 3
 
 
 class FskReceiver:
@@ -179,56 +180,72 @@ class FskReceiver:
         chosen.begin(message_type, start, marks)
 
     def _end(self, candidate: Candidate) -> None:
-        if candidate.marks >= _PREAMBLE_MARKS and candidate.count >= _FAILED_CHARACTERS:
+        if candidate.marks >= _PREAMBLE_MARKS and candidate.count >= _LEAST_CHARACTERS:
             self._failed = True
         candidate.count = 0
         self._active -= 1
 
     def _collect(self, candidate: Candidate) -> "Fields | None":
-        """Take the characters that are complete; a candidate that cannot be a message ends."""
+        """Take the characters that are complete; a candidate that cannot be a message ends.
+
+        Behind a sure length byte the last character ends the message, else the carrier does.
+        """
         soft = self._soft
-        while not candidate.is_complete():
+        while candidate.count < candidate.longest:
             start = next_character(soft, candidate.next, self._bits, MASK, _STUFFING)
             if start == -1:
                 return None
             if start < 0 or mean_strength(soft, start - 10, start + 10, MASK) < _CARRIER_FLOOR:
-                self._end(candidate)
-                return None
+                break
             candidate.take(hard_byte(soft, start + 1, MASK), start)
-        fields = self._decode(candidate)
+            if candidate.count == 2:
+                self._doubt_length(candidate, start)
+        fields = self._decode(candidate, candidate.count)
+        if candidate.doubt:
+            other = self._decode(candidate, candidate.count - 1)  # noise may have passed for the last one
+            if not fields or not other:
+                fields = fields or other
+            else:
+                fields = None
         if not fields:
             self._end(candidate)
         return fields
 
-    def _decode(self, candidate: Candidate) -> "Fields | None":
-        """Fields of a complete message, mended if need be and if it is clear how."""
-        data = candidate.data[: candidate.count]
-        fields = _decoded(data)
-        if candidate.count <= _MAX_MENDED:
-            if not self._mend(candidate, data):
-                return None
-            if not fields:
-                fields = _decoded(data)
-                if fields:
-                    fields["repaired"] = True
-        if fields:
-            fields["standard"] = self.standard
+    def _doubt_length(self, candidate: Candidate, start: int) -> None:
+        bit = 0
+        while bit < 8:
+            if mean_strength(self._soft, start + 1 + bit, start + 2 + bit, MASK) < _SURE:
+                candidate.doubt |= 1 << bit
+            bit += 1
+        candidate.longest = (candidate.data[1] | candidate.doubt) + 3
+
+    def _decode(self, candidate: Candidate, count: int) -> "Fields | None":
+        """Fields of the first `count` characters, mended if need be and if it is clear how."""
+        if count < _LEAST_CHARACTERS or (count - 3 ^ candidate.data[1]) & ~candidate.doubt:
+            return None
+        if mean_strength(self._soft, candidate.begun, candidate.next, MASK) < _REPAIR_FLOOR:
+            return None
+        data = candidate.data[:count]
+        data[1] = count - 3
+        if count <= _MAX_MENDED and not self._mend(candidate, data):
+            return None
+        try:
+            fields = decode_caller_id_message(bytes(data))
+        except MessageRejected:
+            return None
+        if data != candidate.data[:count]:
+            fields["repaired"] = True
+        fields["standard"] = self.standard
         return fields
 
     def _mend(self, candidate: Candidate, data: bytearray) -> bool:
-        """Repair `data`; False too if a sound message has a rival that is nearly as likely."""
-        if mean_strength(self._soft, candidate.begun, candidate.next, MASK) < _REPAIR_FLOOR:
-            return False
-        strengths = array("b", [0] * (8 * candidate.count))
-        take_strengths(self._soft, candidate.starts, strengths, candidate.count, MASK)
+        """Repair `data`; False too if it has a rival that is nearly as likely."""
+        strengths = array("b", [0] * (8 * len(data)))
+        take_strengths(self._soft, candidate.starts, strengths, len(data), MASK)
+        if candidate.doubt:  # then the end of the carrier gave the length
+            for bit in range(8, 16):
+                strengths[bit] = 127
         return self._repairer.mend(data, strengths)
-
-
-def _decoded(data: bytearray) -> "Fields | None":
-    try:
-        return decode_caller_id_message(bytes(data))
-    except MessageRejected:
-        return None
 
 
 def _sync_pattern(message_type: int) -> int:

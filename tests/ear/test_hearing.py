@@ -95,6 +95,20 @@ def test_fsk_through_what_a_line_does() -> None:
     assert [only_caller_id(events).get("number") for events in heard] == [CALLER.number] * len(treated)
 
 
+LENGTH_MS = 300.0 + (300 + 180 + 10) / 1.2
+
+
+@pytest.mark.parametrize("begins_ms", [LENGTH_MS, LENGTH_MS + 4.0])
+def test_a_click_on_the_length_byte(begins_ms: float) -> None:
+    rng = np.random.default_rng(3)
+    signal = join([silence(300), burst(), silence(400)])
+    clicked = [impairments.with_click(signal, begins_ms, 4.0, -4.5, rng) for _ in range(8)]
+    heard = on_micropython([to_pcm(impairments.with_noise(one, 30.0, -13.5, rng)) for one in clicked])
+    numbers = [fields.get("number") for events in heard for fields in of(events, "caller_id")]
+    assert numbers.count(CALLER.number) >= 7
+    assert set(numbers) <= {CALLER.number, None}
+
+
 def test_fsk_at_five_decibels_is_right_or_silent() -> None:
     heard = on_micropython([line(burst(), 5.0, seed=seed) for seed in range(20)])
     numbers = [fields.get("number") for events in heard for fields in of(events, "caller_id")]
@@ -148,6 +162,21 @@ def test_a_digit_over_the_dial_tone() -> None:
     tone = join([sine(450.0, 640, -8.0), silence(len(train) / 8 - 80)])
     (heard,) = on_micropython([line(train + tone)], off_hook=True)
     assert digits(heard) == "110"
+
+
+def test_a_faint_key_cuts_the_dial_tone() -> None:
+    recordings = [
+        line(
+            join(
+                [
+                    sine(450.0, 6000 + 37 * index, -10.0),
+                    dtmf_train("1590", replace(DIALLED, level_dbm0=-25.0)),
+                ]
+            )
+        )
+        for index in range(12)
+    ]
+    assert [digits(heard) for heard in on_micropython(recordings, off_hook=True)] == ["1590"] * 12
 
 
 def test_on_hook_nobody_dials_and_off_hook_nobody_sends_caller_id() -> None:

@@ -38,8 +38,13 @@ def hit(
         {(12, 2): True},
         {(13, 0): True},
         {(len(MESSAGE) - 1, 7): True},
+        {(12, bit): bit > 3 for bit in range(8)},
+        {(4, 3): True},
     ],
-    ids=["none", "digit", "no-digit", "two", "two-of-three", "type", "length", "checksum"],
+    ids=[
+        *("none", "digit", "no-digit", "two", "two-of-three", "type", "length", "checksum"),
+        *("type-erased", "month-no-month"),
+    ],
 )
 def test_weak_bits_are_mended(bits: dict[tuple[int, int], bool]) -> None:
     data, strengths = hit(MESSAGE, bits)
@@ -69,6 +74,13 @@ def test_equally_weak_ways_are_left_alone() -> None:
     assert not Repairer().mend(data, strengths)
 
 
+@pytest.mark.parametrize("strength", [WEAK, 20])
+def test_a_sum_that_holds_by_chance_is_not_believed(strength: int) -> None:
+    data, strengths = hit(MESSAGE, {(FIRST_DIGIT, 1): True, (FIRST_DIGIT + 1, 1): True}, strength)
+    assert sum(data) & 0xFF == 0
+    assert not Repairer().mend(data, strengths)
+
+
 def test_a_strong_error_is_left_alone() -> None:
     data, strengths = hit(MESSAGE, {(FIRST_DIGIT, 1): True}, strength=SURE)
     assert not Repairer().mend(data, strengths)
@@ -86,7 +98,8 @@ def test_noise_is_never_made_a_message() -> None:
 def test_layout_of_a_message() -> None:
     kinds = find_layout(bytearray(MESSAGE))
     assert kinds is not None
-    assert bytes(kinds) == bytes([0, 0, 0, 0, *[1] * 8, 0, 0, *[1] * 11, 0, 0, *[2] * 5, 2])
+    date = [2, 10, 4, 10, 3, 10, 6, 10]
+    assert bytes(kinds) == bytes([0, 0, 0, 0, *date, 0, 0, *[10] * 11, 0, 0, *[11] * 5, 11])
     assert find_layout(bytearray(MESSAGE[:-1])) is None
 
 
