@@ -38,11 +38,26 @@ class KeyDetector:
         self._last = NO_DIGIT  # the key before, while its echo may still sound
         self._last_peak = 0
         self._since = 0
-        self._powers = array("I", [0] * 8)  # of the last 64 ms: a dial tone that is cut off sounds in a few
+        self._powers = array("I", [0] * 8)  # of the last 64 ms
+        self._dial_tone = 0  # hops in which it stood
+        self._cut = 0  # hops left in which what it leaves behind still sounds
 
-    def step(self, sums: "array[int]", energies: "array[int]", tones: int, hop: int) -> int:
-        """Judge the hop; returns a key's index when it is certain, else NO_DIGIT."""
+    def step(
+        self, sums: "array[int]", energies: "array[int]", tones: int, hop: int, dial_tone: bool = False
+    ) -> int:
+        """Judge the hop; returns a key's index when it is certain, else NO_DIGIT.
+
+        dial_tone: it holds the line now.
+        """
         result = self._result
+        if dial_tone:
+            self._dial_tone += 1
+            if self._dial_tone >= DIAL_TONE_HOPS:
+                self._cut = CUT_HOPS
+        else:
+            self._dial_tone = 0
+            if self._cut:
+                self._cut -= 1
         held = self._key if self._key != NO_DIGIT else 0
         judge_dtmf(sums, energies, LIMITS, result, tones, hop, held, self.rest)
         digit = result[DIGIT]
@@ -54,8 +69,10 @@ class KeyDetector:
         if digit != NO_DIGIT and digit == self._candidate and digit != self._key:
             if told == NO_DIGIT:
                 told = self._release()
-            # A key comes out of silence, a vowel glides into the right frequencies while it sounds.
-            if self.rest == LENIENT_REST or min(self._powers) << 1 < result[POWER]:
+            # A key comes out of silence or out of the dial tone, which clicks when it is cut by the key. A
+            # vowel glides into the right frequencies while it sounds.
+            before = min(self._powers) if self._cut else self._powers[hop - 4 & 7]
+            if self.rest == LENIENT_REST or before << 1 < result[POWER]:
                 self._press(digit, result[POWER] // 3, hop)
         self._candidate = digit
         self._powers[hop & 7] = result[POWER]
@@ -106,6 +123,8 @@ class KeyDetector:
 STRICT_REST = 3  # off-hook, against talk-off
 LENIENT_REST = 32  # on-hook nobody talks
 LONG_KEY_HOPS = 12
+DIAL_TONE_HOPS = 25  # 200 ms: speech does not hold 450 Hz for so long
+CUT_HOPS = 8
 LOUD_FLOOR = 1 << 24  # before the first hop
 ECHO_HOPS = 12  # 96 ms in which the same key has to come back within 6 dB, or it is an echo
 

@@ -100,17 +100,18 @@ class Ear:
 
     def _listen_to_hop(self, heard: "Heard", hop: int) -> "Heard":
         sums, energies = self._bank.sums, self._energies
-        key = self._keys.step(sums, energies, TONE_COUNT, hop)
         if not self._off_hook:
+            key = self._keys.step(sums, energies, TONE_COUNT, hop)
             fields = self._train.step(key, self._keys.onset)
             return _add(heard, "caller_id", fields) if fields else heard
+        tone = strongest_tone(sums, energies, TONE_COUNT, FIRST_PROGRESS, FIRST_CAS, hop)
+        key = self._keys.step(sums, energies, TONE_COUNT, hop, tone == FIRST_PROGRESS)
         if key != NO_DIGIT and not self._waiting.takes_key(DIGITS[key]):
             heard = _add(heard, "digit", {"digit": DIGITS[key]})
             self._tones.cut()
         fields = self._waiting.step(sums, energies, TONE_COUNT, FIRST_CAS, hop)
         if fields is not None:
             heard = _add(heard, "call_waiting", fields)
-        tone = strongest_tone(sums, energies, TONE_COUNT, FIRST_PROGRESS, FIRST_CAS, hop)
         told = self._tones.step(TONES[tone] if tone else 0)
         if told:
             name, freq_hz = told
