@@ -10,7 +10,7 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from benchmarks.line import recordings as rec
 from benchmarks.line.peers import DTMF_PEERS, FSK_PEERS, Peer, count_events
 from benchmarks.line.scores import Score, score, threshold
 from benchmarks.line.speech import speech
+from benchmarks.line.tunes import chords, progress_tones
+from sim.signals.levels import Pcm
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "BENCHMARKS.md"
 BEGIN, END = "<!-- bench-line -->", "<!-- end of bench-line -->"
@@ -140,23 +142,34 @@ def _share_cell(result: Score | None) -> str:
 
 
 def talk_off(report: Report, minutes: float, seed: int) -> None:
-    """Speech makes no digit and no message."""
+    """Speech, music and tones make no digit and no message."""
     rng = np.random.default_rng(seed)
-    pieces = list(speech(minutes, rng))
-    talked = sum(map(len, pieces)) / 8000 / 60
-    others = {
-        name: sum(len(*a) if a else 0 for a in DTMF_PEERS[name][1](pieces))
-        for name in ("spandsp", "multimon")
+    corpora = {
+        "speech (espeak-ng, 13 voices)": list(speech(minutes, rng)),
+        "music-like chords": list(chords(minutes / 4.0, rng)),
+        "call-progress tones": list(progress_tones(minutes / 8.0, rng)),
     }
-    ours, messages = count_events(pieces, off_hook=True), count_events(pieces, off_hook=False)
-    report.check("talk-off", ours == 0 and messages == 0)
-    report.say(f"### Talk-off: {talked:.0f} minutes of speech (espeak-ng, 13 voices)")
+    names = list(dict.fromkeys([*FSK_PEERS, *DTMF_PEERS]))
+    report.say("### Talk-off: false digits off-hook, false caller IDs on-hook")
     report.say("")
-    report.say("| | ours | " + " | ".join(others) + " |")
-    report.say("|---" * (len(others) + 2) + "|")
-    report.say(f"| false digits | {ours} | " + " | ".join(map(str, others.values())) + " |")
-    report.say(f"| false caller IDs | {messages} | " + " | ".join("-" for _ in others) + " |")
+    report.say("| corpus | false | " + " | ".join(names) + " |")
+    report.say("|---" * (len(names) + 2) + "|")
+    for name, pieces in corpora.items():
+        talked = sum(map(len, pieces)) / 8000 / 60
+        for what, peers in (("digits", DTMF_PEERS), ("caller IDs", FSK_PEERS)):
+            counts = {peer: _events(peers[peer], pieces, what) for peer in peers if peer != "ours"}
+            counts["ours"] = str(count_events(pieces, off_hook=what == "digits"))
+            report.check(f"talk-off: {what} in {name}", counts["ours"] == "0")
+            cells = [counts.get(peer, "-") for peer in names]
+            report.say(f"| {talked:.0f} min of {name} | {what} | " + " | ".join(cells) + " |")
     report.say("")
+
+
+def _events(receivers: tuple[Peer, Peer], pieces: Sequence[Pcm], what: str) -> str:
+    """Keys, or numbers in messages of either standard, that a peer delivered."""
+    if what == "digits":
+        return str(sum(len(text) for answer in receivers[1](pieces) for text in answer))
+    return str(sum(len(answer) for receiver in dict.fromkeys(receivers) for answer in receiver(pieces)))
 
 
 def write(lines: list[str]) -> None:
@@ -174,7 +187,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--messages", type=int, default=100, help="messages a point (default 100)")
-    parser.add_argument("--talk-minutes", type=float, default=120.0, help="minutes of speech (default 120)")
+    parser.add_argument(
+        "--talk-minutes",
+        type=float,
+        default=120.0,
+        help="minutes of speech, a quarter of chords, an eighth of tones (default 120)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="write docs/BENCHMARKS.md")
     options = parser.parse_args()

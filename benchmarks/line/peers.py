@@ -217,7 +217,7 @@ FSK_PEERS: dict[str, tuple[Peer, Peer]] = {
     "ours": (hear_number, hear_number),
     "spandsp": (spandsp_fsk(ADSI_CLASS), spandsp_fsk(ADSI_CLIP)),
     "minimodem": (minimodem(()), minimodem(("-M", "1300", "-S", "2100"))),
-    "multimon": (multimon("CLIPFSK"), multimon("CLIPFSK")),
+    "multimon": (multimon("CLIPFSK"),) * 2,
 }
 """Name → receivers of Bell 202 and of V.23."""
 DTMF_PEERS: dict[str, tuple[Peer, Peer]] = {
