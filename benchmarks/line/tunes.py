@@ -33,9 +33,12 @@ TONES: tuple[tuple[tuple[float, ...], float, float], ...] = (
 
 
 def chords(minutes: float, rng: np.random.Generator) -> Iterator[Pcm]:
-    """Chords of decaying notes with harmonics, 0.15-1 s each, -26..-12 dBm0."""
+    """Chords of decaying notes with harmonics, 0.15-1 s each, -26..-12 dBm0, behind 0.2 s of silence.
+
+    A receiver that starts in the middle of a chord takes it for the line's noise.
+    """
     for _ in range(round(minutes * 60.0 / PIECE_SECONDS)):
-        parts: list[Signal] = []
+        parts: list[Signal] = [silence(200.0)]
         while sum(map(len, parts)) < PIECE_SECONDS * SAMPLE_RATE_HZ:
             root_hz = LOWEST_HZ * 2.0 ** (int(rng.integers(SEMITONES)) / 12.0)
             notes_hz = [root_hz * 2.0 ** (step / 12.0) for step in CHORDS[int(rng.integers(len(CHORDS)))]]

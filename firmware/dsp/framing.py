@@ -48,7 +48,8 @@ def next_character(soft: ptr8, at: int, end: int, mask: int, stuffing: int) -> i
     """Find the character whose start bit is 0..stuffing bits after `at`; bits before `end` exist.
 
     The cost of a place is what its start bit, its stop bit and the marks passed over say against it. The
-    first place that costs next to nothing is taken at once, else the cheapest once all have been seen.
+    first place that costs next to nothing (and looks like a start bit, or has no marks before it) is taken at
+    once, else the cheapest once all have been seen.
     Returns the start bit's position, -1 while more bits are needed, -2 if every place is implausible.
     """
     skipped = 0
