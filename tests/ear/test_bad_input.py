@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks.line.tunes import chords, progress_tones
 from sim.signals.fsk import ON_HOOK, bits_of, fsk_burst
 from sim.signals.levels import Pcm, Signal, join, silence, sine, to_pcm
 from sim.signals.messages import Caller, closed, mdmf
@@ -48,6 +49,14 @@ def test_nothing_is_heard_in_it(off_hook: bool) -> None:
             if not (name.startswith("a message") and fields.get("format") == "failed")
         ]
         assert (name, untrue) == (name, [])
+
+
+def test_music_and_tones_are_no_keys_and_no_callers() -> None:
+    rng = np.random.default_rng(9)
+    pieces = [*chords(2.0, rng), *progress_tones(1.0, rng)]
+    told = [of(heard, "digit") for heard in on_micropython(pieces, off_hook=True)]
+    told += [of(heard, "caller_id") for heard in on_micropython(pieces)]
+    assert told == [[]] * 2 * len(pieces)
 
 
 def test_the_next_message_is_heard_behind_it() -> None:
