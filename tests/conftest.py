@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import structlog
 
 SYSTEM_PACKAGES = {
     "mosquitto": ["mosquitto"],
@@ -15,6 +16,13 @@ SYSTEM_PACKAGES = {
     "espeak-ng": ["espeak-ng"],
 }
 IN_CI = os.environ.get("CI") == "true"
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+"""By default a traceback is rendered with every local variable, which takes seconds."""
 
 
 def is_installed(package: str) -> bool:
