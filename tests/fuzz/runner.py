@@ -5,14 +5,16 @@ the process grow, are a failure, and the failure names the input.
 """
 
 import hashlib
+import re
 import resource
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from tests.fuzz.mutation import Draw, mutate
@@ -72,7 +74,7 @@ def run(target: str, count: int, seed: int) -> FuzzReport:
     draw = Draw(seed)
     outcomes: Counter[str] = Counter()
     slowest = 0.0
-    memory_kb = _read_peak_memory_kb()
+    memory_kb = _forget_peak_kb()
     progress = [0]
     with _watched(progress):
         began, before = time.perf_counter(), time.process_time()
@@ -90,8 +92,8 @@ def run(target: str, count: int, seed: int) -> FuzzReport:
                     raise FuzzFailure(target, seed, number, data, f"took {slowest:.1f} s")
             before = after
             if number == _WARM_UP:
-                memory_kb = _read_peak_memory_kb()
-    growth_kb = _read_peak_memory_kb() - memory_kb
+                memory_kb = _forget_peak_kb()
+    growth_kb = _read_peak_kb() - memory_kb
     if growth_kb > GROWTH_KB:
         raise FuzzFailure(target, seed, count, b"", f"memory grew by {growth_kb} kB")
     seconds = time.perf_counter() - began
@@ -124,6 +126,18 @@ def _watched(progress: list[int]) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def _read_peak_memory_kb() -> int:
+def _forget_peak_kb() -> int:
+    """Begin the peak anew where the system can (Linux, proc(5) clear_refs); the peak, which is then the
+    memory in use."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return _read_peak_kb()
+
+
+def _read_peak_kb() -> int:
+    with suppress(OSError):
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        if found:
+            return int(found[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 1024 if sys.platform == "darwin" else peak
