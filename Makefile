@@ -1,6 +1,7 @@
 # make demo: everything, without a board.   make test: what CI runs.   make help lists the rest.
 PYTHON ?= python3
 VENV := .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ASSETS := cloud_broker/web/static/vendor/.ready
@@ -26,10 +27,10 @@ $(ASSETS): package-lock.json cloud_broker/web/assets.py $(READY)
 demo: setup ## broker, cloud, agent and a simulated line; http://127.0.0.1:8000
 	@$(BIN)/cloudseat-sim demo
 
-test: setup ## all tests, with the system packages they need (apt where it may)
+test: setup ## all tests, JOBS=2 at a time, with the system packages they need (apt where it may)
 	@sh tools/system_packages.sh
 	@$(BIN)/python -m cloud_broker.web.assets --dev
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal
 
 check: setup $(TYPINGS) ## format, lint, types (twice), import directions, mpy-cross
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
