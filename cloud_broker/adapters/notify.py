@@ -10,14 +10,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import psycopg
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from cloud_broker.adapters.sql import outbox
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.domain.views import Effect
-
-log = structlog.get_logger()
+from cloud_broker.trouble import Trouble
 
 POLL_S = 1.0
 LISTEN_RETRY_S = 2.0
@@ -108,13 +106,15 @@ class OutboxHub:
             return outbox.read_after(connection, after, desk=desk)
 
     def _pump(self) -> None:
+        trouble = Trouble("outbox.unreadable", "outbox.readable")
         while not self._closing.is_set():
             self._wake.wait(POLL_S)
             self._wake.clear()
             try:
                 self._dispatch()
+                trouble.end()
             except SQLAlchemyError as error:  # also a pool without a free connection
-                log.warning("outbox.unreadable", error=str(error), retry_in_s=POLL_S)
+                trouble.tell(error, POLL_S)
 
     def _dispatch(self) -> None:
         while True:
@@ -132,14 +132,16 @@ class OutboxHub:
 
     def _listen(self) -> None:
         url = self._database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        trouble = Trouble("outbox.listen_lost", "outbox.listening")
         while not self._closing.is_set():
             try:
                 with psycopg.connect(url, autocommit=True) as connection:
                     connection.execute(f"LISTEN {outbox.CHANNEL}")
                     self._wake.set()
+                    trouble.end()
                     while not self._closing.is_set():
                         for _ in connection.notifies(timeout=POLL_S, stop_after=1):
                             self._wake.set()
             except psycopg.Error as error:
-                log.warning("outbox.listen_lost", error=str(error), retry_in_s=LISTEN_RETRY_S)
+                trouble.tell(error, LISTEN_RETRY_S)
                 self._closing.wait(LISTEN_RETRY_S)

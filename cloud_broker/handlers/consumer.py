@@ -16,6 +16,7 @@ from cloud_broker.domain.times import DAY_MS, china_day
 from cloud_broker.handlers.ingest import BatchResult, Message, Range, ingest, set_aside
 from cloud_broker.handlers.presence import close_calls_of_absent_boxes, note_health, note_status
 from cloud_broker.ports import Clock, Publisher
+from cloud_broker.trouble import Trouble
 from protocol.errors import TopicError
 from protocol.topics import build_pop_topic, build_topic, parse_topic
 from telephony.numbers import mask
@@ -67,6 +68,7 @@ class Consumer:
         self._describe_pop = describe_pop
         self._swept_ms = 0
         self._asked_ms = 0
+        self._trouble = Trouble("consumer.database_away", "consumer.database_back")
         self.counts = Counts()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer", daemon=True)
@@ -104,9 +106,10 @@ class Consumer:
         while not self._closing.is_set():
             try:
                 handle(batch)
+                self._trouble.end()
                 return True
             except (OperationalError, InterfaceError) as error:
-                log.error("consumer.database_away", error=str(error.orig), retry_in_s=RETRY_S)
+                self._trouble.tell(error.orig, RETRY_S)
                 self._closing.wait(RETRY_S)
             except Exception:  # the supervisor: one message must not stop all others
                 self.counts.failures += 1

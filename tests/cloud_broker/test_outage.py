@@ -5,12 +5,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from cloud_broker.adapters.clock import SystemClock
 from cloud_broker.adapters.objects import FolderStore
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.bootstrap import assemble
 from cloud_broker.settings import Settings
+from cloud_broker.trouble import Trouble
 from cloud_broker.web.outage import RETRY_S
 from sim.demo.stack import find_free_port
 from tests.cloud_broker.serving import asking
@@ -41,3 +43,15 @@ def test_a_person_gets_a_page_that_tries_again_by_itself(client: httpx.Client) -
     assert answer.status_code == 503
     assert "数据库暂时连不上" in answer.text
     assert f'http-equiv="refresh" content="{RETRY_S}"' in answer.text
+
+
+def test_an_outage_is_logged_when_it_begins_and_when_it_is_over() -> None:
+    trouble = Trouble("consumer.database_away", "consumer.database_back")
+    with capture_logs() as said:
+        for _ in range(2):
+            trouble.end()
+            for _ in range(60):
+                trouble.tell("connection refused", 2.0)
+            trouble.end()
+    assert [entry["event"] for entry in said] == 2 * ["consumer.database_away", "consumer.database_back"]
+    assert said[1]["failures"] == 60
