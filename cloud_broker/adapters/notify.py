@@ -82,11 +82,16 @@ class OutboxHub:
             thread.join(timeout=LISTEN_RETRY_S + POLL_S)
 
     async def subscribe(self, desk: str, after: int | None) -> AsyncIterator[Effect]:
-        """Effects of `desk`: those above `after` that the outbox still holds, then live ones, each once."""
+        """Effects of `desk`: those above `after` that the outbox still holds, then live ones, each once.
+
+        An `after` beyond the newest is of a database that was restored since, and says nothing.
+        """
         subscriber = Subscriber(desk)
         with self._lock:
             self._subscribers.add(subscriber)
         try:
+            if after is not None and after > await asyncio.to_thread(self._newest):
+                after = None
             seen = after or 0
             if after is not None:
                 while missed := await asyncio.to_thread(self._catch_up, desk, seen):
@@ -100,6 +105,10 @@ class OutboxHub:
         finally:
             with self._lock:
                 self._subscribers.discard(subscriber)
+
+    def _newest(self) -> int:
+        with self._database.read() as connection:
+            return outbox.last_id(connection)
 
     def _catch_up(self, desk: str, after: int) -> list[Effect]:
         with self._database.read() as connection:

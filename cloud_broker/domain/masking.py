@@ -6,7 +6,7 @@ from typing import Any
 
 from telephony.numbers import mask
 
-_NUMBER = re.compile(r"(?<![0-9A-Za-z])\+?\d(?: ?\d){6,18}(?![0-9A-Za-z])")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])\+?\d(?:[ -]?\d){6,}(?![0-9A-Za-z])")
 _SAFE = frozenset({"source", "boot", "at", "box", "v", "seq", "uptime_ms", "first", "last", "lost_boot"})
 """Fields that hold ids, times and counts."""
 _WHOLE = frozenset({"number", "digits", "key", "name", "datetime"})
@@ -15,21 +15,21 @@ SHORTEST_NUMBER = 10**6
 
 
 def mask_text(text: str) -> str:
-    """Mask each run of 7 to 19 digits that stands by itself."""
-    return _NUMBER.sub(lambda found: mask(found.group().replace(" ", "")), text)
+    """Mask each run of at least 7 digits that stands by itself, with blanks and hyphens in it or without."""
+    return _NUMBER.sub(lambda found: mask(re.sub("[ -]", "", found.group())), text)
 
 
 def mask_value(name: str, value: Any) -> Any:
     """Mask a field of a message; lists and objects inside it, too."""
-    if name in _SAFE or value is None or isinstance(value, bool | float):
+    if name in _SAFE or value is None or isinstance(value, bool):
         return value
     if isinstance(value, dict):
-        return {key: mask_value(key, inner) for key, inner in value.items()}
+        return {mask_text(key): mask_value(key, inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [mask_value(name, inner) for inner in value]
     if name in _WHOLE:
         return mask(str(value))
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return value if abs(value) < SHORTEST_NUMBER else mask(str(value))
     return mask_text(value)
 
@@ -40,4 +40,5 @@ def mask_payload(payload: bytes) -> str:
         body = json.loads(payload)
     except (ValueError, RecursionError):
         return mask_text(payload.decode(errors="replace").replace("\x00", "\ufffd"))
-    return json.dumps(mask_value("", body), ensure_ascii=False, indent=2)
+    text = json.dumps(mask_value("", body), ensure_ascii=False, indent=2)
+    return text.encode(errors="replace").decode()  # half of a surrogate pair is no text

@@ -21,7 +21,7 @@ from sqlalchemy import delete, select
 from cloud_broker.adapters.secret import KEY_FILE
 from cloud_broker.adapters.sql import dump, tables
 from cloud_broker.adapters.sql.engine import Database
-from cloud_broker.adapters.sql.migrate import migrate
+from cloud_broker.adapters.sql.migrate import knows_revision, migrate
 from cloud_broker.domain.times import iso_ms
 from cloud_broker.errors import BackupRefused
 from cloud_broker.handlers.recordings import key_of, read_range
@@ -102,6 +102,8 @@ def restore(database: Database, store: ObjectStore, data_dir: Path, folder: Path
         tell("check", 1, len(files))
     calls = {Path(name).stem for name in files if name.startswith("recordings/")}
     _check_target(database, store, {key_of(call) for call in calls})
+    if KEY_FILE in files:
+        _check_key(data_dir / KEY_FILE, folder / KEY_FILE)
     for call in sorted(calls):
         store.put(key_of(call), _read_pieces(folder / "recordings" / f"{call}.ogg"))
         tell("recordings", 1, len(calls))
@@ -114,6 +116,8 @@ def restore(database: Database, store: ObjectStore, data_dir: Path, folder: Path
     migrate(database)
     with database.write() as connection:  # their parts were left out
         connection.execute(delete(tables.recording).where(tables.recording.c.state == "uploading"))
+        for call in manifest["damaged"]:  # there is no file: the desk PC may send its own again
+            connection.execute(delete(tables.recording).where(tables.recording.c.call_id == call))
     return Report(total, len(calls), sum(f["bytes"] for f in files.values()), manifest["damaged"])
 
 
@@ -144,6 +148,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise BackupRefused(f"{folder} is no back-up: it has no readable {MANIFEST}.") from error
     if known["format"] != FORMAT:
         raise BackupRefused(f"This back-up has format {known['format']}; this cloud reads {FORMAT}.")
+    if not knows_revision(str(known["revision"])):
+        raise BackupRefused(
+            f"This back-up was made by a newer cloud (schema {known['revision']}). Install that one first."
+        )
     if {f"tables/{name}.jsonl.gz" for name in known["rows"]} - set(known["files"]):
         raise BackupRefused(f"{folder} is no back-up: its manifest leaves tables out.")
     return known
@@ -171,6 +179,14 @@ def _check_target(database: Database, store: ObjectStore, keys: set[str]) -> Non
     if other is not None:
         raise BackupRefused(
             f"The store of recordings is not empty ({other}). Restore into a new one; nothing was changed."
+        )
+
+
+def _check_key(path: Path, restored: Path) -> None:
+    if path.exists() and path.read_bytes() != restored.read_bytes():
+        raise BackupRefused(
+            f"{path} is another key than the back-up's. "
+            "Restore into a new data directory; nothing was changed."
         )
 
 

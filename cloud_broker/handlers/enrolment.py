@@ -104,9 +104,11 @@ class Enrolment:
             return {row.id: derive_page_key(row.token_hash) for row in connection.execute(query)}
 
     def revoke(self, agent: str) -> None:
-        """Take an agent's token back: it reads and sends nothing any more, and erases what it knows.
+        """Take an agent's token back: roster, drafts and recordings are closed to it, its events are refused,
+        and it erases what it knows when it next asks.
 
-        The desk's broker password is shared by its agents and stays.
+        The desk's broker password is shared by its agents and stays: where the PC itself was stolen, that
+        must be changed too (docs/howto/run.md).
 
         Raises:
             NotFound: no such agent, or revoked already.

@@ -81,7 +81,7 @@ class Letters:
         _check(user)
         with self.database.read() as connection:
             row = _find(connection, letter)
-        if row.resolution == "replayed":
+        if row.resolution is not None:
             raise Invalid("letter", "done")
         if row.reason == CONFLICT:
             raise Invalid("letter", CONFLICT)

@@ -110,6 +110,8 @@ class Recordings:
             if row is None or row.state == "uploading":
                 return None
             if row.sha256 == sha256:
+                if row.state == "verified" and self.store.size(key_of(call_id)) != row.bytes:
+                    return None  # the store has lost it: take it again
                 return Stored(row.state, row.sha256, row.bytes, created=False)
             letters.raise_alarm(connection, self.clock.now_ms(), "recording_differs", call_id, sha256)
         raise UploadRefused(

@@ -5,9 +5,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloud_broker.errors import DatabaseUnreachable
 from cloud_broker.web.api.router import PREFIX, refuse
 
 RETRY_S = 5
+HEALTH = "/healthz"
 _PAGE = f"""<!doctype html><html lang="zh-CN"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="{RETRY_S}">
 <title>云坐席 CloudSeat</title>
@@ -34,16 +36,18 @@ class DatabaseOutage:
 
         try:
             await self._app(scope, receive, watch)
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError, DatabaseUnreachable):
             if scope["type"] != "http" or has_begun:
                 raise
             await _answer(Request(scope))(scope, receive, send)
 
 
 def _answer(request: Request) -> Response:
-    if request.url.path.startswith(PREFIX):
+    if request.url.path.startswith((PREFIX, HEALTH)):
         answer: Response = refuse(503, "database_away", "The database cannot be reached. Try again soon.")
     else:
         answer = HTMLResponse(_PAGE, 503)
+    if request.headers.get("hx-request") == "true":  # the page, with what was typed into it, stays
+        answer.headers["HX-Reswap"] = "none"
     answer.headers["Retry-After"] = str(RETRY_S)
     return answer

@@ -1,5 +1,7 @@
 """A whole cloud goes into a folder and comes back, from either database into either, and works on."""
 
+import base64
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -120,6 +122,23 @@ def test_a_damaged_recording_is_named_and_the_rest_is_saved(lived_in: Cloud, tmp
     assert save(lived_in, tmp_path / "second").damaged == [CALL]
 
 
+def test_a_recording_that_was_damaged_can_be_sent_again(
+    lived_in: Cloud, target: Database, tmp_path: Path
+) -> None:
+    lived_in.store.delete(f"calls/{CALL}.ogg")
+    send_again(lived_in)  # to the cloud that lost it
+    lived_in.store.delete(f"calls/{CALL}.ogg")
+    save(lived_in, tmp_path / "backup")
+    send_again(bring_back(target, tmp_path / "home", tmp_path / "backup"))
+
+
+def send_again(cloud: Cloud) -> None:
+    digest = f"sha-256=:{base64.b64encode(hashlib.sha256(AUDIO).digest()).decode()}:"
+    stored = cloud.recordings.put_whole(DESK, CALL, AUDIO, digest, 32_000)
+    assert (stored.state, stored.created) == ("verified", True)
+    assert cloud.store.size(f"calls/{CALL}.ogg") == len(AUDIO)
+
+
 def refuse(database: Database, home: Path, folder: Path, sentence: str) -> None:
     with pytest.raises(BackupRefused, match=sentence):
         restore(database, FolderStore(home / "store"), home, folder, lambda *_: None)
@@ -145,6 +164,8 @@ def damage(folder: Path) -> Iterator[str]:
     yield "outside the back-up"
     manifest.write_text(json.dumps(json.loads(good) | {"format": 99}))
     yield "has format 99"
+    manifest.write_text(json.dumps(json.loads(good) | {"revision": "9999"}))
+    yield "made by a newer cloud"
     manifest.unlink()
     yield "is no back-up"
     manifest.write_bytes(good)
@@ -162,6 +183,12 @@ def test_nothing_is_touched_where_a_restore_is_refused(lived_in: Cloud, tmp_path
     refuse(empty, home, folder, "The store of recordings is not empty")
     with pytest.raises(BackupRefused, match="is not empty"):
         save(lived_in, folder)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "secret.key").write_bytes(b"x" * 32)
+    with pytest.raises(BackupRefused, match="another key"):
+        restore(empty, FolderStore(other / "store"), other, folder, lambda *_: None)
+    assert (other / "secret.key").read_bytes() == b"x" * 32
     empty.close()
 
 

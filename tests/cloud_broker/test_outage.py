@@ -45,6 +45,16 @@ def test_a_person_gets_a_page_that_tries_again_by_itself(client: httpx.Client) -
     assert f'http-equiv="refresh" content="{RETRY_S}"' in answer.text
 
 
+def test_a_form_keeps_what_was_typed(client: httpx.Client) -> None:
+    client.cookies.set("cloudseat_session", "some-session")
+    answer = client.post("/tickets", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Reswap"]) == (503, "none")
+
+
+def test_the_health_check_says_so_too(client: httpx.Client) -> None:
+    assert client.get("/healthz").status_code == 503
+
+
 def test_an_outage_is_logged_when_it_begins_and_when_it_is_over() -> None:
     trouble = Trouble("consumer.database_away", "consumer.database_back")
     with capture_logs() as said:

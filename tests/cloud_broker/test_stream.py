@@ -62,6 +62,24 @@ def test_what_was_missed_is_caught_up(cloud: Cloud, hub: OutboxHub) -> None:
     assert [effect.id for effect in asyncio.run(collect(hub, DESK, seen, 1))] == [seen + 1]
 
 
+def test_a_page_that_knows_a_later_number_than_there_is_hears_what_comes(
+    cloud: Cloud, hub: OutboxHub
+) -> None:
+    """The database was restored since."""
+    found = asyncio.run(collect(hub, DESK, 1_000_000, 1, lambda: take_in(cloud, world.answered_call()[:3])))
+    assert len(found) == 1
+
+
+def test_numbers_of_effects_never_begin_anew(cloud: Cloud) -> None:
+    take_in(cloud, world.answered_call()[:2])
+    with cloud.database.write() as connection:
+        before = outbox.last_id(connection)
+        outbox.forget_before(connection, world.NOW_MS + 10 * 86_400_000)
+    take_in(cloud, world.answered_call()[2:])
+    with cloud.database.read() as connection:
+        assert outbox.last_id(connection) > before
+
+
 def test_a_commit_of_another_worker_is_heard(cloud: Cloud, hub: OutboxHub) -> None:
     if cloud.database.is_sqlite:
         pytest.skip("SQLite serves one process")

@@ -2,6 +2,7 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from cloud_broker.adapters.sql.engine import Database
@@ -21,6 +22,14 @@ def migrate(database: Database) -> None:
             if not database.is_sqlite:
                 connection.exec_driver_sql("SELECT pg_advisory_unlock(1129074516)")
                 connection.commit()
+
+
+def knows_revision(revision: str) -> bool:
+    """True if this program can bring a database of that schema up to date."""
+    config = Config()
+    config.set_main_option("script_location", SCRIPTS)
+    scripts = ScriptDirectory.from_config(config).walk_revisions()
+    return any(script.revision == revision for script in scripts)
 
 
 def build_config(connection: Connection) -> Config:

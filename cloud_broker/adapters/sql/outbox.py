@@ -75,8 +75,9 @@ def last_id(connection: Connection) -> int:
 
 
 def forget_before(connection: Connection, before_ms: int) -> None:
-    """Drop rows that no page will ask for again."""
-    connection.execute(delete(tables.outbox).where(tables.outbox.c.at_ms < before_ms))
+    """Drop rows that no page will ask for again. The newest stays: SQLite counts on from it."""
+    old = tables.outbox.c.at_ms < before_ms
+    connection.execute(delete(tables.outbox).where(old, tables.outbox.c.id < last_id(connection)))
 
 
 def _lock(connection: Connection) -> None:

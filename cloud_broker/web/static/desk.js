@@ -254,7 +254,8 @@
     if (event.target.id === "ticket-form") clearTimeout(draftTimer);
   });
   document.addEventListener("htmx:after:request", (event) => {
-    if (event.target.id === "ticket-form" && event.detail.ctx.response?.raw.headers.has("HX-Trigger")) localStorage.removeItem(draftKey(event.target.dataset.formCall));
+    const raw = event.detail.ctx.response?.raw;
+    if (event.target.id === "ticket-form" && raw?.ok && raw.headers.has("HX-Trigger")) localStorage.removeItem(draftKey(event.target.dataset.formCall));
   });
   document.addEventListener("htmx:error", (event) => {
     const problem = event.target.id === "ticket-form" && $("[data-form-problem]");
