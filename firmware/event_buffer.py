@@ -1,17 +1,15 @@
 """Encoded events in RAM, in one piece of memory that is made once: however long the desk PC is away, they
 never take more of the heap.
 
-Entries lie packed in order of seq: seq u32, length of the message u16 (big-endian), message.
+Entries lie packed in order of seq: seq u32, length of the message u16 (big-endian), message. What changes the
+buffer allocates nothing, so a heap that is full cannot stop it half-way.
 """
-
-import struct
 
 try:
     from micropython import const
 except ImportError:
     from firmware.dsp.portable import const
 
-_HEAD = ">IH"
 _HEAD_SIZE = const(6)
 
 
@@ -38,8 +36,14 @@ class EventBuffer:
         end = start + len(message)
         if end > len(self._buffer):
             return False
-        struct.pack_into(_HEAD, self._buffer, self._used, seq, len(message))
-        self._buffer[start:end] = message
+        buffer, at, size = self._buffer, self._used, len(message)
+        buffer[at] = seq >> 24 & 255
+        buffer[at + 1] = seq >> 16 & 255
+        buffer[at + 2] = seq >> 8 & 255
+        buffer[at + 3] = seq & 255
+        buffer[at + 4] = size >> 8
+        buffer[at + 5] = size & 255
+        buffer[start:end] = message
         self._used = end
         self.count += 1
         self.unsent += 1
@@ -47,11 +51,16 @@ class EventBuffer:
         self.newest = seq
         return True
 
+    def has_room(self, size: int) -> bool:
+        """True when a message of `size` bytes fits."""
+        return self._used + _HEAD_SIZE + size <= len(self._buffer)
+
     def next_event(self) -> "bytes | None":
         """Hand out the next one, None when all were."""
         if not self.unsent:
             return None
-        _, start, end = self._entry(self._next_out)
+        start = self._next_out + _HEAD_SIZE
+        end = self._end_of(self._next_out)
         message = bytes(self._view[start:end])
         self._next_out = end
         self.unsent -= 1
@@ -67,41 +76,53 @@ class EventBuffer:
         found: "list[bytes]" = []
         at = total = last = 0
         while at < self._used and total < most_bytes:
-            entry, start, end = self._entry(at)
+            entry = self._seq_of(at)
+            end = self._end_of(at)
             if entry > seq:
-                found.append(bytes(self._view[start:end]))
-                total += end - start
+                found.append(bytes(self._view[at + _HEAD_SIZE : end]))
+                total += end - at - _HEAD_SIZE
                 last = entry
             at = end
         return found, last
 
     def drop(self, ranges: "list[list[int]]") -> int:
         """Forget the events whose seq lies in one of `ranges`, [first, last]; how many those were."""
+        buffer = self._buffer
         read = write = count = first = newest = 0
         next_out, sent_end = 0, self._next_out
         while read < self._used:
-            seq, _, end = self._entry(read)
-            if not is_within(seq, ranges):
-                if write < read:
-                    self._buffer[write : write + end - read] = self._view[read:end]
-                write += end - read
-                count += 1
-                first = first or seq
-                newest = seq
-                if read < sent_end:
-                    next_out = write
-            elif read >= sent_end:
-                self.unsent -= 1
-            read = end
+            seq = self._seq_of(read)
+            end = self._end_of(read)
+            if is_within(seq, ranges):
+                if read >= sent_end:
+                    self.unsent -= 1
+                read = end
+                continue
+            count += 1
+            first = first or seq
+            newest = seq
+            is_sent = read < sent_end
+            if write == read:
+                read = write = end
+            while read < end:
+                buffer[write] = buffer[read]
+                write += 1
+                read += 1
+            if is_sent:
+                next_out = write
         dropped = self.count - count
         self._used, self._next_out = write, next_out
         self.count, self.first, self.newest = count, first, newest
         return dropped
 
-    def _entry(self, at: int) -> "tuple[int, int, int]":
-        """(seq, start, end) of the message whose entry stands at `at`."""
-        seq, size = struct.unpack_from(_HEAD, self._buffer, at)
-        return seq, at + _HEAD_SIZE, at + _HEAD_SIZE + size
+    def _seq_of(self, at: int) -> int:
+        """Of the entry that stands at `at`."""
+        buffer = self._buffer
+        return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
+
+    def _end_of(self, at: int) -> int:
+        """Where the entry at `at` ends."""
+        return at + _HEAD_SIZE + (self._buffer[at + 4] << 8 | self._buffer[at + 5])
 
 
 def is_within(seq: int, ranges: "list[list[int]]") -> bool:

@@ -6,9 +6,12 @@ Rules:
     3. It stands in RAM first; `flush`, called while no recording runs, copies what is new to flash.
     4. Events of this boot in RAM are handed out first, in order: they make the screen pop. Then the backlog
        from flash, oldest segment first: earlier boots, and what RAM had no room for.
-    5. It is bounded. What is dropped unacknowledged is told by events_lost, oldest first.
+    5. It is bounded. What is dropped unacknowledged is told by events_lost, once there is room to tell it, so
+       that telling of a loss costs no other event.
     6. Stating an event never raises for want of memory: then the event is one of the lost.
 """
+
+from array import array
 
 from micropython import const
 
@@ -27,6 +30,9 @@ _RAM_BYTES = const(5120)
 """About 64 events: those of a call, with the keys pressed in it."""
 _FLUSH_BYTES = const(1024)
 """In one append: an append needs them in one piece, which a heap that is nearly full does not have."""
+_TELL_BYTES = const(128)
+"""An events_lost takes less."""
+_LOSSES = const(8)
 _FIRST_SEQ = const(1)
 
 
@@ -52,8 +58,8 @@ class Journal:
         self._flushed_seq = 0  # all up to this one are on flash
         self._acked_seq = 0  # all in RAM up to this one were acknowledged
         self._noted_seq = 0  # what flash knows of it
-        self._lost_first = 0
-        self._lost_last = 0
+        self._losses = array("I", [0] * (2 * _LOSSES))  # (first, last) of what is lost and not yet told
+        self._losses_count = 0
         self._own: "list[tuple[int, int]]" = []  # segments of the events in RAM: (segment, last seq)
         self._log = FlashLog(boot)
         self._backlog = Backlog(self._log)
@@ -92,7 +98,7 @@ class Journal:
 
     def next_event(self) -> "bytes | None":
         """The next event to send in this session as an encoded message, or None."""
-        self._tell_ram_lost()
+        self._tell_losses()
         return self._ram.next_event() or self._backlog.next_event()
 
     def rewind(self) -> None:
@@ -117,7 +123,7 @@ class Journal:
 
     def flush(self) -> None:
         """Copy new events to flash, delete what nobody needs any more. Takes up to a flash erase or two."""
-        self._tell_ram_lost()
+        self._tell_losses()
         is_full = len(self._log.segments) > MAX_SEGMENTS
         if is_full:
             self._tell_oldest_lost()
@@ -167,10 +173,24 @@ class Journal:
             self._ram.drop([[_FIRST_SEQ, self._ram.first]])
 
     def _lose(self, seq: int) -> None:
-        if self._lost_first and seq != self._lost_last + 1:
-            self._tell_ram_lost()
-        self._lost_first = self._lost_first or seq
-        self._lost_last = seq
+        """Note a loss, in memory that is there already; when there are too many, the last one grows."""
+        losses, last = self._losses, 2 * self._losses_count - 2
+        if last >= 0 and losses[last + 1] + 1 == seq:
+            losses[last + 1] = seq
+        elif self._losses_count < _LOSSES:
+            losses[last + 2] = losses[last + 3] = seq
+            self._losses_count += 1
+        else:
+            losses[last] = min(losses[last], seq)
+            losses[last + 1] = max(losses[last + 1], seq)
+
+    def _tell_losses(self) -> None:
+        """The latest first, while there is room."""
+        while self._losses_count and self._ram.has_room(_TELL_BYTES):
+            at = 2 * self._losses_count - 2
+            if not self._tell_lost(self.boot, self._losses[at], self._losses[at + 1], "ram_full"):
+                return
+            self._losses_count -= 1
 
     def _tell_oldest_lost(self) -> None:
         """Flash is full: the oldest segment will go; what only it holds is on flash as lost before that."""
@@ -188,12 +208,15 @@ class Journal:
             self._flushed_seq = 0  # what RAM still holds of it must be written again
         self._log.drop(segment)
 
-    def _tell_ram_lost(self) -> None:
-        if self._lost_first:
-            first, self._lost_first = self._lost_first, 0
-            self._tell_lost(self.boot, first, self._lost_last, "ram_full")
-
-    def _tell_lost(self, boot: str, first: int, last: int, reason: str) -> None:
-        self.lost += last - first + 1
+    def _tell_lost(self, boot: str, first: int, last: int, reason: str) -> bool:
+        """False: there is no memory to tell it."""
         fields = {"lost_boot": boot, "first": first, "last": last, "reason": reason}
-        self.append(self._last_tick, "events_lost", fields)
+        seq = self.next_seq
+        try:
+            message = encode_message("event", seq, self._uptime_ms(self._last_tick), "events_lost", fields)
+        except MemoryError:
+            return False
+        self.next_seq = seq + 1
+        self.lost += last - first + 1
+        self._hold(seq, message)
+        return True

@@ -133,7 +133,7 @@ def _project(call_id: str, events: Sequence[Event], state: DeskState) -> Call | 
     call = project_call(call_id, events, area_code=area_code)
     if call is None or call.state is CallState.ENDED:
         return call
-    last = max(events, key=lambda event: event.at_ms)
+    last = max((event for event in events if event.source == call.box), key=lambda event: event.at_ms)
     if state.boots.get(call.box) == last.boot:
         return call
     return project_call(call_id, events, area_code=area_code, gone_ms=last.at_ms)

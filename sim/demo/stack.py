@@ -22,7 +22,7 @@ from sim.demo.children import Child, Children
 from sim.errors import SimulatorError
 
 HOST = "127.0.0.1"
-READY_S = 30.0
+READY_S = 60.0
 POLL_S = 0.02
 NO_ACL = "Mosquitto is not installed: using iotcore on 127.0.0.1, which has no topic ACL. For this demo only."
 

@@ -33,26 +33,20 @@ def write_events(folder: Path, flash: Path, count: int, per_flush: int, cut: tup
     return int(lines[-1].split()[1]) if lines else 0
 
 
-def count_erasures(folder: Path, count: int) -> list[int]:
-    """How often each block of the chip is erased while `count` events are flushed one by one."""
-    notes, flash = folder / "notes", folder / "flash.bin"
-    program = (HERE / "wear_probe.py").read_text()
-    for word, value in (
-        ("NOTES", str(notes)),
-        ("CHIP", str(flash)),
-        ("COUNT", str(count)),
-        ("PER_FLUSH", "1"),
-    ):
+def run_probe(folder: Path, name: str, **words: str) -> str:
+    """What a program on the board has written into its NOTES before it reset."""
+    notes, main = folder / "notes", folder / "main.py"
+    program = (HERE / name).read_text()
+    for word, value in {"NOTES": str(notes), **words}.items():
         program = program.replace(word, value)
-    main = folder / "main.py"
     main.write_text(program)
-    board = Board(BoardSettings(SOURCE, flash, main=main, hang_s=120.0))
+    board = Board(BoardSettings(SOURCE, folder / "flash.bin", main=main, hang_s=120.0))
     try:
         while not board.restarts:
             board.skip(32)
     finally:
         board.close()
-    return [int(erased) for erased in notes.read_text().split()]
+    return notes.read_text()
 
 
 def drain(bench: Bench, count: int, limit_ms: int) -> None:
@@ -143,7 +137,9 @@ def test_acknowledged_events_are_not_sent_again_after_a_power_cut(bench: Bench) 
 
 def test_wear_is_spread_over_the_whole_chip(tmp_path: Path) -> None:
     """The hottest blocks hold littlefs's own records, which it moves to another pair now and then."""
-    erased = count_erasures(tmp_path, 3000)
+    chip = str(tmp_path / "flash.bin")
+    notes = run_probe(tmp_path, "wear_probe.py", CHIP=chip, COUNT="3000", PER_FLUSH="1")
+    erased = [int(count) for count in notes.split()]
     assert sum(erased) < 1.5 * 3000
     assert min(erased) > 0
     assert max(erased) < 5 * sum(erased) / len(erased)
@@ -180,3 +176,18 @@ def test_an_event_without_memory_is_told_as_lost_and_the_call_goes_on(
     assert (lost["first"], lost["last"], lost["reason"]) == (3, 3, "ram_full")
     call = desk.only("off_hook").seq
     assert len(desk.recording(call)) == desk.only("recording_stopped").fields["samples"]
+
+
+@pytest.mark.parametrize("every", [0, 2, 7, 50])
+def test_every_event_is_handed_out_or_told_as_lost(tmp_path: Path, every: int) -> None:
+    """A call of 200 events with the desk away; memory fails for each `every`-th."""
+    notes = run_probe(tmp_path, "loss_probe.py", COUNT="200", EVERY=str(every))
+    rows = [line.split() for line in notes.splitlines()]
+    handed_out = [int(seq) for seq, *_ in rows]
+    told = [(int(first), int(last)) for _, kind, first, last in rows if kind == "events_lost"]
+    lost = {seq for first, last in told for seq in range(first, last + 1)}
+    assert len(handed_out) == len(set(handed_out)) > 100
+    assert set(handed_out) | lost == set(range(1, max(handed_out) + 1))
+    assert 1 <= len(told) <= 8
+    if not every:
+        assert told[0][0] == 1 and lost.isdisjoint(handed_out)

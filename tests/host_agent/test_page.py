@@ -225,6 +225,14 @@ def test_two_residents_are_both_named_and_neither_chosen(world: PageDesk, browse
     assert "pop-name" not in page and "刘洋" in page and "赵雅琴" in page
 
 
+def test_a_draft_that_is_saved_ends_no_call(world: PageDesk, browser: Browser) -> None:
+    call = world.ring()
+    world.say("off_hook", call=call, by="phone", rings=1)
+    draft = {"draft": "d" * 32, "call": world.name_of(call), "fields": {"type": "repair", "note": "漏水"}}
+    assert browser.ask("POST", "/finish", draft)[0] == 200
+    assert 'class="pop pop-talking"' in browser.ask("GET", "/")[2].decode()
+
+
 def test_a_call_whose_box_is_gone_has_ended(world: PageDesk, browser: Browser) -> None:
     world.say("off_hook", call=world.ring(), by="phone", rings=1)
     with world.lock:
