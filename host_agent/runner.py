@@ -20,6 +20,9 @@ MAX_INPUTS = 10_000
 """Inputs in the queue; whoever puts more waits."""
 MIN_WAIT_MS = 5
 """The shortest sleep: what is overdue and cannot be done yet must not keep a core busy."""
+ANSWER_S = 20.0
+"""Wall time after which a stepped wait is answered though things still move: a backlog of hours takes longer
+than the time service has patience."""
 STALL_S = 0.5
 """Wall time without progress after which a stepped wait says that it needs stepped time to pass."""
 
@@ -102,6 +105,7 @@ class SteppedRun:
         self._awaited: Awaited | None = None
         self._progress: tuple[int, int] = (0, 0)
         self._stalled_at = 0.0
+        self._answer_at = 0.0
         self._early: list[SerialBytes] = []
 
     def run(self) -> str:
@@ -116,6 +120,7 @@ class SteppedRun:
             elif isinstance(item, Awaited):
                 self._awaited = item
                 self._stalled_at = time.monotonic() + STALL_S
+                self._answer_at = time.monotonic() + ANSWER_S
                 self._supervisor.run(self._core.tick, self._clock.now())
             elif isinstance(item, SerialBytes):
                 self._early.append(item)  # they belong to the step that is about to be granted
@@ -166,6 +171,6 @@ class SteppedRun:
             self._progress = progress
             self._stalled_at = time.monotonic() + STALL_S
         needs_time = uncommitted == 0 and not parts.flow.is_busy
-        if needs_time or time.monotonic() >= self._stalled_at:
+        if needs_time or time.monotonic() >= min(self._stalled_at, self._answer_at):
             self._awaited = None
             self._client.answer_wait(awaited.wait, self._core.needs_ms(self._clock.now()))
