@@ -112,11 +112,11 @@ def _reconcile_source(
     compared = []
     for day in sorted(day for day in results if first_day <= day <= last_day):
         result = results[day]
-        has_changed = days.store_day(connection, now_ms, source, day, desk, result)
+        has_changed, checked_ms = days.store_day(connection, now_ms, source, day, desk, result)
         subject = f"{source} {day}"
         if result.state == WHOLE:
             letters.close_alarm(connection, now_ms, ALARM, subject)
-        elif has_changed and _is_alarming(result, day, now_ms):
+        elif _is_alarming(result, day, now_ms) and (has_changed or not _is_alarming(result, day, checked_ms)):
             log.warning("reconcile.gap", source=source, day=day, state=result.state, desk=desk)
             letters.raise_alarm(connection, now_ms, ALARM, subject, describe(result.gaps))
         compared.append(Compared(source, day, desk, result))

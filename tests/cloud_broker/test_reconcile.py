@@ -148,10 +148,20 @@ def test_what_waits_on_the_desk_pc_is_no_alarm_in_the_first_night(desk: Cloud) -
     take_in(desk, [agent.say("recording_stored", 9, call=CALL, samples=32_000)])
     assert only(night(desk)).result.state == "waiting"
     assert alarms(desk) == []
-    with desk.database.write() as connection:  # the row's gaps are as they were, the night is another
-        connection.execute(tables.reconciled_day.update().values(gaps="[]"))
     assert only(night(desk, 1)).result.state == "waiting"
     assert len(alarms(desk)) == 1
+
+
+def test_a_day_that_was_looked_at_while_it_ran_is_an_alarm_when_it_has_ended(desk: Cloud) -> None:
+    take_in(desk, world.answered_call())
+    reconcile_day(desk.database, NOW_MS + 1000, DAY)
+    assert alarms(desk) == []
+    night(desk)
+    (alarm,) = alarms(desk)
+    assert alarm.subject == f"{BOX} {DAY}"
+    Held(desk.database, desk.clock).resolve_alarm(HQ, alarm.id)
+    night(desk, 1)
+    assert alarms(desk) == []  # somebody has seen it
 
 
 def test_a_dead_letter_is_accounted_for(desk: Cloud) -> None:

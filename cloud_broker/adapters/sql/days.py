@@ -58,8 +58,8 @@ def load_facts(
 
 def store_day(
     connection: Connection, now_ms: int, source: str, day: str, desk: str, result: DayResult
-) -> bool:
-    """Write one row; True if what is missing is not what it was."""
+) -> tuple[bool, int]:
+    """Write one row; (what is missing is not what it was, when the row before was written; 0: none was)."""
     table = tables.reconciled_day
     gaps = [list(gap) for gap in result.gaps[:MAX_GAPS]]
     figures = {
@@ -68,12 +68,14 @@ def store_day(
         "missing_recordings": sum(gap.size for gap in result.gaps if gap.kind.startswith("recording")),
     }  # fmt: skip
     key = table.c.source == source, table.c.day == day
-    before = connection.execute(select(table.c.gaps, table.c.state).where(*key)).first()
+    before = connection.execute(select(table.c.gaps, table.c.state, table.c.checked_ms).where(*key)).first()
     columns = ("source", "day", "desk", "state", "figures", "gaps", "checked_ms")
     row = (source, day, desk, result.state, json.dumps(figures), json.dumps(gaps), now_ms)
     given = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
     insert_rows(connection, table, columns, [row], or_else=f"ON CONFLICT (source, day) DO UPDATE SET {given}")
-    return before is None or json.loads(before.gaps) != gaps or before.state != result.state
+    if before is None:
+        return True, 0
+    return json.loads(before.gaps) != gaps or before.state != result.state, before.checked_ms
 
 
 def load_open_days(connection: Connection, since_day: str) -> dict[str, list[str]]:
