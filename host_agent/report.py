@@ -20,11 +20,14 @@ from host_agent.recording_index import RecordingIndex
 from host_agent.spool import Spool
 
 REPORT_EVERY_MS = 60_000
-REPORTED_DAYS = 7
-MAX_BOOTS = 8
-"""Of one source, those that said something last."""
+REPORTED_DAYS = 30
+"""For so long events are kept after they were listed (PROTOCOL.md, section 7.1)."""
+MAX_BOOTS = 32
+"""Of one source, those that said something last; the cloud reads no more."""
 MAX_RANGES = 32
 """Of one boot, the last ones."""
+MAX_SOURCE_RANGES = 256
+"""Of all its boots, the newest first: eight such sources stay below the 128 KiB that the cloud reads."""
 DAY_MS = 86_400_000
 CHINA_OFFSET_MS = 8 * 3_600_000
 
@@ -116,14 +119,18 @@ def _count_recording(day: dict[str, int], state: str, count: int) -> None:
 def _describe(
     source: str, boots: dict[str, Ranges], waiting: dict[tuple[str, str], Ranges]
 ) -> dict[str, dict[str, Ranges]]:
-    newest = list(boots.items())[-MAX_BOOTS:]
-    return {
-        boot: {
-            "received": [list(one) for one in ranges[-MAX_RANGES:]],
-            "waiting": waiting[source, boot][-MAX_RANGES:],
-        }
-        for boot, ranges in newest
-    }
+    told: dict[str, dict[str, Ranges]] = {}
+    left = MAX_SOURCE_RANGES
+    for boot in list(reversed(boots))[:MAX_BOOTS]:
+        most = min(MAX_RANGES, left)
+        received = [list(one) for one in _last(boots[boot], most)]
+        told[boot] = {"received": received, "waiting": _last(waiting[source, boot], most)}
+        left -= max(len(ranges) for ranges in told[boot].values())
+    return told
+
+
+def _last(ranges: Ranges, most: int) -> Ranges:
+    return ranges[max(0, len(ranges) - most) :]
 
 
 def _day(at_ms: int) -> str:

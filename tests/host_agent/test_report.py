@@ -1,15 +1,19 @@
 """What the agent says it holds: exact numbers, whatever order they came in, and how far recordings got."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud_broker.handlers.counts import MAX_BOOTS, MAX_DAYS
+from cloud_broker.handlers.presence import MAX_REPORT_BYTES
 from host_agent import report as report_module
-from host_agent.report import MAX_RANGES, add_number
+from host_agent.report import DAY_MS, MAX_RANGES, add_number
 from tests.host_agent.board import Board
 from tests.host_agent.cloud import FakeCloud
 from tests.host_agent.desk import Desk
@@ -90,6 +94,42 @@ def test_a_report_is_bounded(tmp_path: Path) -> None:
     report = reporter.build(desk.clock.now())
     told = report["sources"][board.source]["boots"]["1f2e3d4c-1"]["received"]
     assert len(told) == MAX_RANGES and told[-1] == [198, 198]
+
+
+def test_a_report_of_torn_boots_stays_below_what_the_cloud_reads(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    desk.run(200)
+    reporter = desk.core.parts.housekeeping.reporter
+    torn = [[n, n] for n in range(2**32 - 200, 2**32, 2)]
+    boots = {f"1f2e3d4c-{n}": torn for n in range(100, 140)}
+    reporter._received.update({f"{n:012x}": boots for n in range(8)})
+    waiting = [(f"{n:012x}", boot, seq) for n in range(8) for boot in boots for seq, _ in torn]
+    with patch.object(reporter.spool, "waiting_ids", lambda: waiting):
+        report = reporter.build(desk.clock.now())
+    told = report["sources"]["000000000000"]["boots"]
+    assert set(told) == {f"1f2e3d4c-{n}" for n in range(108, 140)}
+    assert [len(told[f"1f2e3d4c-{n}"]["received"]) for n in (131, 132, 139)] == [0, MAX_RANGES, MAX_RANGES]
+    days = {f"2026-03-{n:02}": dict.fromkeys(("begun", "stored", "verified", "lost"), 999) for n in range(31)}
+    for said in report["sources"].values():
+        said["recordings"] = days
+    assert len(json.dumps(report, separators=(",", ":"))) < MAX_REPORT_BYTES - 100
+    assert len(told) <= MAX_BOOTS and len(days) <= MAX_DAYS
+
+
+def test_what_was_listed_weeks_ago_is_told_as_long_as_it_is_kept(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    board = desk.plug("P1", Board())
+    board.state("line_changed", 1, state="normal", line_mv=48_000)
+    desk.run(400)
+    desk.commit_all()
+    for days, is_told in ((29, True), (2, False)):
+        desk.clock.jump(days * DAY_MS)
+        desk.boards.clear()
+        desk.restart()
+        report = desk.core.parts.housekeeping.reporter.build(desk.clock.now())
+        assert (board.source in report["sources"]) == is_told
 
 
 # ---- what the cloud lost after it had listed it ------------------------------------------------------------
