@@ -7,8 +7,8 @@ or of the first day on which its box had counted that far. Where it went:
     box      the box itself says that it lost it
     spool    it waits on the desk PC
     cloud    the desk PC was told that it is committed, and it is not here
-    link     the desk PC has later ones, and never had it
-    unknown  no desk PC has said anything of it: its report is older, or there is none
+    link     the desk PC has earlier and later ones, and never had it
+    unknown  no desk PC has said anything of it: it is outside of its report, or there is none
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +68,7 @@ class BootFacts:
 
     Attributes:
         held: ascending. aside, lost: numbers that are accounted for otherwise.
-        received, waiting: of the agent; None where none has said anything of this boot.
+        received, waiting: of the agent, ascending; None where none has said anything of this boot.
         told: the day on which it did.
         calls, recordings: held of the whole boot.
     """
@@ -176,7 +176,7 @@ def _split_by_day(boot: BootFacts) -> list[tuple[int, int, str]]:
 
 def _locate(boot: BootFacts, ranges: Sequence[Range]) -> Iterator[tuple[str, list[Range]]]:
     received = boot.received or ()
-    told = [(0, max((last for _, last in received), default=-1))]
+    told = [(received[0][0], received[-1][1])] if received else []
     there = intersect(ranges, received)
     yield "unknown", list(subtract(ranges, told))
     yield "link", list(subtract(intersect(ranges, told), received))

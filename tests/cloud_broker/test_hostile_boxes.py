@@ -175,3 +175,15 @@ def test_after_a_restore_the_desk_pc_is_asked_for_what_it_was_told_is_committed(
     reconcile_night(database, NIGHT_MS)
     assert ask_again(Heard(), database, NIGHT_MS) == 0
     database.close()
+
+
+def test_a_desk_pc_is_asked_for_what_its_report_no_longer_names(cloud: Cloud) -> None:
+    world.enrol(cloud)
+    events = world.answered_call()
+    take_in(cloud, [events[0], *events[3:6]])
+    tell(cloud, BOX, {"boot": BOOT, "events": 8, "calls": 1, "recordings": 1})
+    tell_agent(cloud, [[5, 7]], [[7, 7]])
+    reconcile_night(cloud.database, NIGHT_MS)
+    heard = Heard()
+    ask_again(heard, cloud.database, NIGHT_MS)
+    assert heard.said[f"cloudseat/v1/{DESK}/{BOX}/missing"]["ranges"] == [[BOOT, 2, 3], [BOOT, 8, 8]]

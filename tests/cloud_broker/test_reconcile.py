@@ -109,6 +109,16 @@ def test_the_last_events_of_a_boot_are_missed_by_what_the_box_counted(desk: Clou
     assert result.box["events"] == 8 and result.agent["events"] == 7 and result.cloud["events"] == 5
 
 
+def test_what_lies_below_the_first_number_of_a_report_is_not_known_to_be_lost(desk: Cloud) -> None:
+    take_in(desk, world.answered_call()[3:])
+    tell_agent(desk, [[3, 4], [6, 8]])
+    upload(desk)
+    assert only(night(desk)).result.gaps == [
+        Gap("event", "unknown", BOOT, 1, 2),
+        Gap("event", "cloud", BOOT, 3, 3),
+    ]
+
+
 def test_a_boot_of_which_nothing_came_is_missed(desk: Cloud) -> None:
     take_in(desk, world.answered_call())
     upload(desk)
@@ -341,7 +351,7 @@ def test_every_number_is_in_exactly_one_place(
     assert by_place["box"] == expected & numbers(lost)
     told = numbers(received or [])
     rest = expected - numbers(lost)
-    known = set(range(max(told, default=-1) + 1))
+    known = set(range(min(told), max(told) + 1)) if told else set()
     assert by_place["unknown"] == rest - known
     assert by_place["link"] == rest & known - told
     assert by_place["spool"] == rest & told & numbers(waiting)

@@ -91,14 +91,20 @@ def load_open_days(connection: Connection, since_day: str) -> dict[str, list[str
 def load_missing(
     connection: Connection, since_day: str
 ) -> dict[tuple[str, str], tuple[list[tuple[str, int, int]], list[str]]]:
-    """(desk, source) → (events, recordings) that its desk PC may still have, told that they are here."""
+    """(desk, source) → (events, recordings) that its desk PC may still have.
+
+    Asked for is what the PC did not name, too: its report is bounded, its disk has more. A recording `spool`
+    is one that it stored, and may have uploaded since.
+    """
     table = tables.reconciled_day.c
     query = select(table.desk, table.source, table.gaps).where(table.state != WHOLE, table.day >= since_day)
     found: dict[tuple[str, str], tuple[list[tuple[str, int, int]], list[str]]] = {}
     for row in connection.execute(query.order_by(table.source, table.day)):
         gaps = read_gaps(row.gaps)
         ranges = [
-            (gap.boot, gap.first, gap.last) for gap in gaps if gap.kind == "event" and gap.where == "cloud"
+            (gap.boot, gap.first, gap.last)
+            for gap in gaps
+            if gap.kind == "event" and gap.where not in ("box", "spool")
         ]
         calls = [gap.call for gap in gaps if gap.kind == "recording" and gap.where != "box"]
         if ranges or calls:
