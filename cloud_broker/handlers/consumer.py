@@ -175,10 +175,11 @@ def ask_again(publisher: Publisher, database: Database, now_ms: int) -> int:
     with database.read() as connection:
         missing = days.load_missing(connection, china_day(now_ms - ASK_DAYS * DAY_MS))
     for (desk, source), (ranges, calls) in missing.items():
-        body = {"v": 1, "source": source, "ranges": ranges[:MAX_RANGES], "recordings": calls[:MAX_RANGES]}
-        publisher.publish(
-            build_topic("missing", desk, source), json.dumps(body, separators=(",", ":")).encode()
-        )
+        topic = build_topic("missing", desk, source)
+        for start in range(0, max(len(ranges), len(calls)), MAX_RANGES):
+            part = slice(start, start + MAX_RANGES)
+            body = {"v": 1, "source": source, "ranges": ranges[part], "recordings": calls[part]}
+            publisher.publish(topic, json.dumps(body, separators=(",", ":")).encode())
         log.info("consumer.asked_again", source=source, ranges=len(ranges), recordings=len(calls))
     return len(missing)
 

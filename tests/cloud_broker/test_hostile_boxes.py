@@ -136,10 +136,10 @@ class Heard:
     """A publisher that keeps what is said."""
 
     def __init__(self) -> None:
-        self.said: dict[str, Any] = {}
+        self.said: list[tuple[str, dict[str, Any]]] = []
 
     def publish(self, topic: str, payload: bytes) -> bool:
-        self.said[topic] = json.loads(payload)
+        self.said.append((topic, json.loads(payload)))
         return True
 
 
@@ -162,14 +162,8 @@ def test_after_a_restore_the_desk_pc_is_asked_for_what_it_was_told_is_committed(
     reconcile_night(database, NIGHT_MS)
     heard = Heard()
     assert ask_again(heard, database, NIGHT_MS) == 1
-    assert heard.said == {
-        f"cloudseat/v1/{DESK}/{BOX}/missing": {
-            "v": 1,
-            "source": BOX,
-            "ranges": [[BOOT, 7, 8]],
-            "recordings": [CALL],
-        }
-    }
+    body = {"v": 1, "source": BOX, "ranges": [[BOOT, 7, 8]], "recordings": [CALL]}
+    assert heard.said == [(f"cloudseat/v1/{DESK}/{BOX}/missing", body)]
     take_in(restored, events[6:])
     upload(restored)
     reconcile_night(database, NIGHT_MS)
@@ -186,4 +180,18 @@ def test_a_desk_pc_is_asked_for_what_its_report_no_longer_names(cloud: Cloud) ->
     reconcile_night(cloud.database, NIGHT_MS)
     heard = Heard()
     ask_again(heard, cloud.database, NIGHT_MS)
-    assert heard.said[f"cloudseat/v1/{DESK}/{BOX}/missing"]["ranges"] == [[BOOT, 2, 3], [BOOT, 8, 8]]
+    ((_, body),) = heard.said
+    assert body["ranges"] == [[BOOT, 2, 3], [BOOT, 8, 8]]
+
+
+def test_much_that_is_missing_is_asked_for_in_parts(cloud: Cloud) -> None:
+    world.enrol(cloud)
+    box = Box()
+    said = [box.say("line_changed", n, state="normal", line_mv=48_000) for n in range(1, 302)]
+    take_in(cloud, said[::2])
+    reconcile_night(cloud.database, NIGHT_MS)
+    heard = Heard()
+    ask_again(heard, cloud.database, NIGHT_MS)
+    parts = [body["ranges"] for _, body in heard.said]
+    assert [len(part) for part in parts] == [100, 50]
+    assert [one for part in parts for one in part] == [[BOOT, n, n] for n in range(2, 301, 2)]
