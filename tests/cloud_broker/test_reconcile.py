@@ -203,6 +203,34 @@ def test_running_it_again_changes_nothing(desk: Cloud) -> None:
     assert alarms(desk)[0].count == 1
 
 
+def test_a_day_whose_gap_turns_out_to_be_of_another_day_closes(desk: Cloud) -> None:
+    take_in(desk, world.answered_call()[:6])
+    upload(desk)
+    desk.clock.ms = NIGHT_MS  # type: ignore[attr-defined]
+    tell_agent(desk, [[1, 8]])
+    next_day = china_day(NIGHT_MS)
+    now_ms = NIGHT_MS + DAY_MS
+    assert only(reconcile_day(desk.database, now_ms, next_day)).result.state == "missing"
+    assert [alarm.subject for alarm in alarms(desk)] == [f"{BOX} {next_day}"]
+    both = {one.day: one.result for one in night(desk, 1) if one.source == BOX}
+    assert both[DAY].gaps == [Gap("event", "cloud", BOOT, 7, 8)]
+    assert (both[next_day].state, both[next_day].gaps) == ("whole", [])
+    assert [alarm.subject for alarm in alarms(desk)] == [f"{BOX} {DAY}"]
+
+
+def test_a_gap_that_moves_to_a_day_not_yet_compared_stays_open_where_it_was(desk: Cloud) -> None:
+    take_in(desk, world.missed_call(box=Box(at_ms=NOW_MS - DAY_MS)))
+    told = {"boots": {world.LATER_BOOT: {"received": [[1, 3]], "waiting": []}}}
+    tell(desk, AGENT, {"sources": {BOX: told}})
+    night(desk)
+    desk.clock.ms = NIGHT_MS  # type: ignore[attr-defined]
+    tell(desk, AGENT, {"published": 1, "sources": {BOX: told}})  # nothing else is known of when they were
+    night(desk)
+    with desk.database.read() as connection:
+        missing = days.load_missing(connection, DAY)
+    assert missing == {(DESK, BOX): ([(world.LATER_BOOT, 1, 3)], [])}
+
+
 def test_a_day_ends_at_midnight_in_shanghai(desk: Cloud) -> None:
     midnight_ms = parse_day_ms(DAY) + DAY_MS
     box = Box(at_ms=midnight_ms - 10_000)

@@ -78,10 +78,12 @@ def store_day(
     return json.loads(before.gaps) != gaps or before.state != result.state, before.checked_ms
 
 
-def load_open_days(connection: Connection, since_day: str) -> dict[str, list[str]]:
-    """Source → its days since that one that are not whole."""
+def load_open_days(connection: Connection, since_day: str, source: str | None = None) -> dict[str, list[str]]:
+    """Source → its days since that one that are not whole; of all sources, or of one."""
     table = tables.reconciled_day.c
     query = select(table.source, table.day).where(table.state != WHOLE, table.day >= since_day)
+    if source is not None:
+        query = query.where(table.source == source)
     found: dict[str, list[str]] = defaultdict(list)
     for row in connection.execute(query.order_by(table.source, table.day)):
         found[row.source].append(row.day)
