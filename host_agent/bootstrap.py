@@ -21,7 +21,15 @@ from host_agent.cloud_link import CloudLink
 from host_agent.command_flow import CommandFlow
 from host_agent.commands import CommandTable
 from host_agent.core import Core, Parts
-from host_agent.credentials import Credentials, enrol, load_credentials, save_credentials
+from host_agent.credentials import (
+    REVOKED_REMEDY,
+    Credentials,
+    enrol,
+    is_revoked,
+    load_credentials,
+    mark_revoked,
+    save_credentials,
+)
 from host_agent.database import open_database
 from host_agent.desk.drafts import DraftTable
 from host_agent.desk.flow import DAY_MS, DeskFlow
@@ -208,7 +216,14 @@ def _build_desk(
     intake: Intake,
     offset: CloudOffset,
 ) -> DeskFlow:
-    keeper = RosterKeeper(world.worker, settings.roster_retention_days * DAY_MS, lambda: desk.leave())
+    def handle_revoked() -> None:
+        desk.leave()
+        try:
+            mark_revoked(settings.data_dir)
+        except OSError as error:
+            log.error("credentials.not_marked", problem=str(error), remedy="Free some space on the disk.")
+
+    keeper = RosterKeeper(world.worker, settings.roster_retention_days * DAY_MS, handle_revoked)
     desk = DeskFlow(
         Window(),
         keeper,
@@ -244,7 +259,7 @@ def _build_claim(settings: AgentSettings, identity: Identity) -> Callable[[], Cr
 
 
 def join_cloud(agent: Agent, credentials: Credentials) -> None:
-    """Credentials are there: connect to the broker, and let recordings go."""
+    """Credentials are there: connect to the broker, and let recordings go; revoked ones open no page."""
     retry_s = agent.settings.broker_retry_s
     broker = PahoBroker(credentials, agent.inputs.put, lambda: agent.clock.now().unix_ms, retry_s)
     agent.broker = broker
@@ -252,7 +267,9 @@ def join_cloud(agent: Agent, credentials: Credentials) -> None:
     token = credentials.upload_token.get_secret_value()
     access = CloudAccess(agent.settings.cloud_url, token)
     agent.core.parts.flow.access = access
-    if agent.settings.has_page:
+    if is_revoked(agent.settings.data_dir):
+        log.warning("credentials.revoked", remedy=REVOKED_REMEDY)
+    elif agent.settings.has_page:
         page_key = derive_page_key(hash_token(token))
         cache = RosterCache(agent.settings.data_dir, token)
         agent.core.parts.desk.join(access, cache, page_key, agent.clock.now())

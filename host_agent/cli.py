@@ -111,7 +111,7 @@ def page(
 
     The console hands over to it by itself; this is for a browser that was not open when the cloud went away.
     """
-    from host_agent.credentials import load_credentials
+    from host_agent.credentials import REVOKED_REMEDY, is_revoked, load_credentials
     from protocol.desk_page import derive_page_key, hash_token
 
     settings = build_settings(data_dir=data_dir)
@@ -122,6 +122,9 @@ def page(
         raise typer.Exit(1) from error
     if credentials is None or not settings.has_page:
         typer.echo("page.none: this PC is not enrolled, or CLOUDSEAT_AGENT_PAGE_PORT is 0.", err=True)
+        raise typer.Exit(1)
+    if is_revoked(settings.data_dir):
+        typer.echo(f"credentials.revoked: the cloud took them back. {REVOKED_REMEDY}", err=True)
         raise typer.Exit(1)
     key = derive_page_key(hash_token(credentials.upload_token.get_secret_value()))
     address = f"http://127.0.0.1:{settings.page_port}/?key={key}"

@@ -13,6 +13,9 @@ from host_agent.time_anchor import parse_utc
 from protocol.topics import is_desk
 
 FILE = "credentials.json"
+REVOKED = "credentials.revoked"
+"""Lies beside FILE once the cloud has taken them back, so that the next run knows it without the cloud."""
+REVOKED_REMEDY = f"Get a new claim code from the console, delete {FILE} and start with --claim-code."
 TIMEOUT_S = 10.0
 TIME_TIMEOUT_S = 3.0
 """Ports are opened only after the first answer: a box holds 8 s of audio."""
@@ -58,7 +61,7 @@ def load_credentials(data_dir: Path) -> Credentials | None:
 
 
 def save_credentials(data_dir: Path, credentials: Credentials) -> None:
-    """Store them, readable by this user only."""
+    """Store them, readable by this user only; they are not revoked."""
     mqtt = asdict(credentials.mqtt) | {"password": credentials.mqtt.password.get_secret_value()}
     body = {
         "desk": credentials.desk,
@@ -66,7 +69,22 @@ def save_credentials(data_dir: Path, credentials: Credentials) -> None:
         "mqtt": mqtt,
         "upload_token": credentials.upload_token.get_secret_value(),
     }
+    (data_dir / REVOKED).unlink(missing_ok=True)
     write_durably(data_dir / FILE, json.dumps(body, indent=2).encode(), mode=0o600)
+
+
+def mark_revoked(data_dir: Path) -> None:
+    """The cloud took the stored ones back.
+
+    Raises:
+        OSError: it cannot be noted.
+    """
+    write_durably(data_dir / REVOKED, b"")
+
+
+def is_revoked(data_dir: Path) -> bool:
+    """True once the cloud took the stored ones back, until new ones are stored."""
+    return (data_dir / REVOKED).exists()
 
 
 def enrol(cloud_url: str, claim_code: str, agent_id: str, hostname: str, version: str) -> Credentials:

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from host_agent.cli import app
-from host_agent.credentials import enrol, save_credentials
+from host_agent.credentials import enrol, mark_revoked, save_credentials
 from host_agent.doctor import Finding, examine, find_driverless
 from host_agent.errors import AgentError
 from host_agent.install.services import build_service
@@ -82,6 +82,9 @@ def test_the_page_opens_from_the_command_line(tmp_path: Path, cloud: FakeCloud) 
     assert CliRunner().invoke(app, flags).stdout.strip() == f"http://127.0.0.1:8130/?key={KEY}"
     switched_off = CliRunner().invoke(app, flags, env={"CLOUDSEAT_AGENT_PAGE_PORT": "0"})
     assert switched_off.exit_code == 1
+    mark_revoked(tmp_path)
+    revoked = CliRunner().invoke(app, flags)
+    assert revoked.exit_code == 1 and KEY not in revoked.output
 
 
 def test_a_cloud_that_is_not_there_leaves_the_clock_open(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from host_agent.credentials import REVOKED, is_revoked
 from host_agent.desk.roster import Roster, decode_roster
 from host_agent.desk.roster_cache import FILE, RosterCache
 from host_agent.desk.roster_keeper import EVERY_MS, SOON_MS
@@ -149,6 +151,18 @@ def test_it_is_erased_when_the_credentials_are_taken_back(tmp_path: Path) -> Non
         world.desk.work("roster")
         assert names_in(world) == set() and not (tmp_path / FILE).exists()
         assert world.desk.core.parts.desk.window.page_key == ""  # and the page is shut
+        assert is_revoked(tmp_path)  # for the next run too
+
+
+def test_the_page_is_shut_though_the_disk_has_no_room_to_note_it(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world, capture_logs() as logs:
+        (tmp_path / f"{REVOKED}.new").mkdir()
+        world.cloud.roster = None
+        world.desk.clock.advance(EVERY_MS)
+        world.desk.tick()
+        world.desk.work("roster")
+        assert world.desk.core.parts.desk.window.page_key == ""
+        assert "credentials.not_marked" in {entry["event"] for entry in logs}
 
 
 def test_it_is_erased_when_nobody_confirms_it_for_long(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Starting: identity, lock, settings, credentials; and importing the agent where nothing of Unix is."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from host_agent.bootstrap import build_agent
 from host_agent.cli import build_settings
-from host_agent.credentials import enrol, load_credentials, save_credentials
+from host_agent.credentials import enrol, load_credentials, mark_revoked, save_credentials
+from host_agent.database import open_database
 from host_agent.errors import AgentError
 from host_agent.identity import begin_run
 from host_agent.lock import InstanceLock
@@ -18,6 +21,7 @@ from host_agent.logs import mask_number, mask_numbers
 from host_agent.settings import AgentSettings
 from host_agent.time_anchor import format_utc, parse_utc
 from tests.host_agent.cloud import FakeCloud
+from tests.host_agent.page_desk import KEY
 
 _IMPORT_ALL = """
 import importlib, os, pathlib, pkgutil, subprocess, sys
@@ -95,6 +99,29 @@ def test_credentials_are_kept_for_this_user_only(tmp_path: Path, cloud: FakeClou
     path = tmp_path / "credentials.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert "secret" not in repr(credentials) and cloud.url not in path.read_text()
+
+
+def test_revoked_credentials_open_no_page_in_any_run_until_there_are_new_ones(
+    tmp_path: Path, cloud: FakeCloud
+) -> None:
+    def start() -> str:
+        """The page's key in a new run."""
+        settings = AgentSettings(data_dir=tmp_path, cloud_url="http://127.0.0.1:1", ports=("P1",))
+        with contextlib.closing(open_database(tmp_path / "spool.sqlite", 10)) as database:
+            agent = build_agent(settings, begin_run(tmp_path / "identity.json"), credentials, database)
+            assert agent.broker is not None
+            agent.broker.stop()
+            agent.core.parts.recordings.close()
+            return agent.core.parts.desk.window.page_key
+
+    cloud.mqtt_port = 1
+    credentials = enrol(cloud.url, "CLAIM", "a1b2c3d4e5f6", "desk-pc", "0.1.0")
+    save_credentials(tmp_path, credentials)
+    assert start() == KEY
+    mark_revoked(tmp_path)
+    assert [start(), start()] == ["", ""]
+    save_credentials(tmp_path, credentials)
+    assert start() == KEY
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"desk": "Not A Desk"}'])
