@@ -4,6 +4,7 @@ One thread a connection, at most MAX_CONNECTIONS; none of them touches the core 
 """
 
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -101,6 +102,7 @@ def open_page(
 class _Server(ThreadingHTTPServer):
     """Counts its connections, and the pages among them that look on."""
 
+    allow_reuse_address = os.name != "nt"  # there it would let another program share the port
     daemon_threads = True
     request_queue_size = MAX_CONNECTIONS
     block_on_close = False
@@ -113,6 +115,12 @@ class _Server(ThreadingHTTPServer):
         self._pages = 0
         self._open: set[socket.socket] = set()
         self._counting = threading.Lock()
+
+    def server_bind(self) -> None:
+        exclusive: int | None = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows alone has it
+        if exclusive is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, exclusive, 1)
+        super().server_bind()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._room.acquire(blocking=False):

@@ -3,6 +3,8 @@
 import http.client
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,6 +198,25 @@ def test_a_taken_port_says_what_to_do(quiet: PageDesk, tmp_path: Path) -> None:
     with pytest.raises(AgentError, match="CLOUDSEAT_AGENT_PAGE_PORT") as caught:
         open_page(quiet.page.port, "http://c", "a", tmp_path, tmp_path, Window(), lambda _: None, lambda: 0)
     assert caught.value.code == "page.port"
+
+
+_SERVE_ON_WINDOWS = """
+import importlib, os, socket
+from host_agent.desk import page
+socket.SO_EXCLUSIVEADDRUSE = socket.SO_KEEPALIVE
+os.name = "nt"
+importlib.reload(page)
+with page._Server(("127.0.0.1", 0), page._Handler) as server:
+    options = socket.SO_REUSEADDR, socket.SO_EXCLUSIVEADDRUSE
+    print([server.socket.getsockopt(socket.SOL_SOCKET, option) for option in options])
+"""
+
+
+def test_on_windows_the_port_is_the_agents_alone() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SERVE_ON_WINDOWS], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "[0, 1]", done.stderr
 
 
 def test_the_pop_says_who_is_calling(world: PageDesk, browser: Browser) -> None:
