@@ -115,6 +115,7 @@ class _Server(ThreadingHTTPServer):
         self._pages = 0
         self._open: set[socket.socket] = set()
         self._counting = threading.Lock()
+        self._telling = threading.Lock()
 
     def server_bind(self) -> None:
         exclusive: int | None = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows alone has it
@@ -149,11 +150,10 @@ class _Server(ThreadingHTTPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def count_page(self, change: int) -> None:
-        """A page looks on, or no longer."""
-        with self._counting:
+        """A page looks on, or no longer; counts arrive in order."""
+        with self._telling:
             self._pages += change
-            count = self._pages
-        self.put(PagesOpen(count))
+            self.put(PagesOpen(self._pages))
 
 
 class _Handler(BaseHTTPRequestHandler):

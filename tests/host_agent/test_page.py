@@ -5,8 +5,10 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +18,7 @@ from host_agent.desk.answers import Answers
 from host_agent.desk.call_book import CallBook
 from host_agent.desk.files import choose_portion
 from host_agent.desk.guard import Guard, Request, build_form_token
-from host_agent.desk.page import MAX_CONNECTIONS, open_page
+from host_agent.desk.page import HOST, MAX_CONNECTIONS, _Handler, _Server, open_page
 from host_agent.desk.render import Renderer
 from host_agent.desk.window import Window
 from host_agent.errors import AgentError
@@ -217,6 +219,23 @@ def test_on_windows_the_port_is_the_agents_alone() -> None:
         [sys.executable, "-c", _SERVE_ON_WINDOWS], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "[0, 1]", done.stderr
+
+
+def test_counts_of_pages_arrive_in_order() -> None:
+    counts: list[int] = []
+    with _Server((HOST, 0), _Handler) as server:
+        leaves = threading.Thread(target=server.count_page, args=(-1,))
+
+        def put(item: Any) -> None:
+            if not leaves.ident:
+                leaves.start()
+                leaves.join(0.3)  # it must wait for the first
+            counts.append(item.count)
+
+        server.put = put
+        server.count_page(+1)
+        leaves.join()
+    assert counts == [1, 0]
 
 
 def test_the_pop_says_who_is_calling(world: PageDesk, browser: Browser) -> None:
