@@ -6,6 +6,7 @@ One thread a connection, at most MAX_CONNECTIONS; none of them touches the core 
 import contextlib
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -140,6 +141,8 @@ class _Server(ThreadingHTTPServer):
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
+        if isinstance(sys.exception(), ConnectionError | TimeoutError):  # the browser left
+            return
         log.exception("page.failed", remedy="Please report this with the log.")
 
     def hang_up(self) -> None:

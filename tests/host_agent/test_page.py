@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from host_agent.desk.answers import Answers
 from host_agent.desk.call_book import CallBook
@@ -236,6 +237,24 @@ def test_counts_of_pages_arrive_in_order() -> None:
         server.count_page(+1)
         leaves.join()
     assert counts == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        (ConnectionResetError(), []),
+        (BrokenPipeError(), []),
+        (TimeoutError(), []),
+        (OSError(), ["page.failed"]),
+    ],
+)
+def test_a_browser_that_left_is_no_failure(error: Exception, logged: list[str]) -> None:
+    with _Server((HOST, 0), _Handler) as server, capture_logs() as logs:
+        try:
+            raise error
+        except OSError:
+            server.handle_error(None, None)
+    assert [entry["event"] for entry in logs] == logged
 
 
 def test_the_pop_says_who_is_calling(world: PageDesk, browser: Browser) -> None:
