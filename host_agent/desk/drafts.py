@@ -46,7 +46,8 @@ def read_fields(said: Mapping[str, Any]) -> dict[str, Any]:
         kind, items, place, note, promise_minutes (0: none).
     """
     items = said.get("items")
-    codes = [str(code)[:MAX_CODE] for code in items if code] if isinstance(items, list) else []
+    said_codes = [str(item) for item in items if item] if isinstance(items, list) else []
+    codes = [code for code in (_clean(code)[:MAX_CODE] for code in said_codes) if code]
     promise = said.get("promise_minutes")
     is_promise = type(promise) is int and 0 < promise <= MAX_PROMISE_MINUTES
     return {

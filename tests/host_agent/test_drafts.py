@@ -7,7 +7,7 @@ from typing import Any
 from host_agent.desk.drafts import is_call, read_fields
 from host_agent.desk.flow import TICKETS_EVERY_MS
 from host_agent.ports import PagesOpen
-from protocol.events import check_event
+from protocol.events import MAX_CODE, check_event
 from tests.host_agent.page_desk import Browser, PageDesk, page_desk
 
 DRAFT = "0123456789abcdef0123456789abcdef"
@@ -91,10 +91,12 @@ def test_what_is_no_draft_is_refused(tmp_path: Path) -> None:
 
 
 def test_any_fields_become_those_of_an_event() -> None:
-    wild = {"kind": 3, "items": ["a" * 99, "", 7] * 20, "place": "\x00" + "x" * 99, "promise_minutes": True,
+    wild = {"kind": 3, "items": ["\ud800", "a" * 99, "", 7, "\udfffb"] * 20,
+            "place": "\x00" + "x" * 99, "promise_minutes": True,
             "note": "a\ud800\nb\x07" + "漏" * 2000}  # fmt: skip
     fields = read_fields(wild)
     check_event("draft_made", {"draft": DRAFT, **fields})
+    assert fields["items"][:3] == ["a" * MAX_CODE, "7", "b"]
     assert fields["note"].startswith("a\nb漏") and len(fields["note"]) == 1000
     assert (fields["kind"], fields["place"], fields["promise_minutes"]) == ("repair", "x" * 80, 0)
     assert is_call("") and not is_call("../../etc") and not is_call("a-b-c-d")
