@@ -75,6 +75,7 @@ class DeskFlow:
         self._pages = 0
         self._due_ms = {PING: 0, TICKETS: 0}
         self._under_way: set[str] = set()
+        self._finishing: dict[str, list[Callable[[bool], None]]] = {}
         self._prune_due_ms = 0
 
     def join(self, access: CloudAccess, cache: RosterCache, page_key: str, now: Instant) -> None:
@@ -189,6 +190,10 @@ class DeskFlow:
         if row.made_ms is not None:  # a second click: it is a fact already
             item.answer(True)
             return
+        if row.id in self._finishing:  # its commit is waited for, perhaps while the disk is full
+            self._finishing[row.id].append(item.answer)
+            return
+        self._finishing[row.id] = [item.answer]
         fields = {"draft": row.id} | {name: value for name, value in row.fields.items() if value}
         if row.call:
             fields["call"] = row.call
@@ -196,7 +201,11 @@ class DeskFlow:
         def change() -> None:
             self._drafts.finish(row.id, event.boot, event.seq, now.unix_ms)
 
-        event = self._intake.state("draft_made", fields, now, change, item.answer)
+        def answer(is_stored: bool) -> None:
+            for waiting in self._finishing.pop(row.id):
+                waiting(is_stored)
+
+        event = self._intake.state("draft_made", fields, now, change, answer)
         self._intake.flush(now)
         self._changed += 1
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from host_agent.desk.drafts import is_call, read_fields
 from host_agent.desk.flow import TICKETS_EVERY_MS
-from host_agent.ports import PagesOpen
+from host_agent.intake import RETRY_MS
+from host_agent.ports import DraftFinished, PagesOpen
 from protocol.events import MAX_CODE, check_event
 from tests.host_agent.page_desk import Browser, PageDesk, page_desk
 
@@ -47,6 +48,19 @@ def test_a_draft_survives_the_agent_and_becomes_one_event(tmp_path: Path) -> Non
         browser.ask("POST", "/draft", body(call, note="later"))
         assert drafts_made(world) == [expected]  # a fact is never changed
         assert DRAFT not in browser.ask("GET", f"/form?call={call}")[2].decode()  # the next one is another
+
+
+def test_clicks_while_the_disk_is_full_become_one_event_and_are_all_answered(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        assert Browser(world.page.port).ask("POST", "/draft", body(""))[0] == 204
+        world.desk.database.execute("PRAGMA query_only = ON")
+        answers: list[bool] = []
+        for _ in range(3):
+            world.put(DraftFinished(DRAFT, answers.append))
+        assert answers == []
+        world.desk.database.execute("PRAGMA query_only = OFF")
+        world.desk.run(RETRY_MS)
+        assert (answers, len(drafts_made(world))) == ([True] * 3, 1)
 
 
 def test_the_person_sees_what_became_of_it(tmp_path: Path) -> None:
