@@ -166,7 +166,7 @@ def build_core(
     now = world.clock.now()
     offset = CloudOffset(TOLERANCE_MS if settings.clock == "system" else STEPPED_TOLERANCE_MS)
     bridge = Bridge(identity.agent_id)
-    spool = Spool(database)
+    spool = Spool(database, settings.spool_limit_mb)
     index = RecordingIndex(database)
     intake = Intake(spool, database, identity, offset)
     recordings = Recordings(settings.data_dir / "recordings", index, now.elapsed_ms)

@@ -91,12 +91,18 @@ _STEPS = (_FIRST, _DESK_PAGE)
 """Step n brings a spool of format n to n + 1; all of them together make a new one."""
 SCHEMA_VERSION = len(_STEPS)
 
+RESERVE_SHARE = 0.5
+"""Of the limit, above it: a row grows by 6 bytes when it is marked committed, and where leaves are full they
+split. A spool that takes no more events must have room for that or it never drains. Measured: 0-9 % of the
+file, 36 % where all rows just fill their leaves; the rest is for commands, drafts and recordings."""
+
 
 def open_database(path: Path, limit_mb: int | None = None) -> sqlite3.Connection:
     """Open or create the file.
 
     Args:
-        limit_mb: the file grows no larger; at the limit it is as full as a full disk.
+        limit_mb: of events (`Spool` keeps it); what else is written may go RESERVE_SHARE beyond, then it is
+            as full as a full disk.
     Raises:
         AgentError: `spool.newer` (made by a newer agent), `spool.damaged`, `spool.unreachable`, `spool.full`,
             `spool.unwritable`.
@@ -113,8 +119,8 @@ def open_database(path: Path, limit_mb: int | None = None) -> sqlite3.Connection
     try:
         _prepare(connection, path)
         if limit_mb is not None:
-            page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
-            connection.execute(f"PRAGMA max_page_count = {limit_mb * 1024 * 1024 // page_bytes}")
+            pages = round(to_pages(connection, limit_mb) * (1 + RESERVE_SHARE))
+            connection.execute(f"PRAGMA max_page_count = {pages}")
     except sqlite3.OperationalError as error:
         connection.close()
         raise _explain(error) from error
@@ -145,6 +151,17 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version < SCHEMA_VERSION:
         steps = "".join(_STEPS[version:])
         connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def to_pages(connection: sqlite3.Connection, size_mb: int) -> int:
+    """How many pages of this file are that size (1 MB = 2^20 bytes)."""
+    return size_mb * 1024 * 1024 // int(connection.execute("PRAGMA page_size").fetchone()[0])
+
+
+def count_used_pages(connection: sqlite3.Connection) -> int:
+    """Pages that hold something, those of the open transaction included."""
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    return int(pages - connection.execute("PRAGMA freelist_count").fetchone()[0])
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -181,14 +198,19 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _explain(error: sqlite3.OperationalError) -> AgentError:
     if "full" in str(error):
-        return AgentError(
-            "spool.full",
-            "The disk is full, or the spool at its limit: events cannot be stored and stay on the box.",
-            "If events do not reach the cloud, look there first; then free some space on the disk, or raise"
-            " CLOUDSEAT_AGENT_SPOOL_LIMIT_MB. The agent goes on by itself.",
-        )
+        return spool_full()
     return AgentError(
         "spool.unwritable",
         f"The spool cannot be written ({error}): events stay on the box.",
         "Check the disk and the rights of the data folder; the agent goes on by itself.",
+    )
+
+
+def spool_full() -> AgentError:
+    """No room for more events."""
+    return AgentError(
+        "spool.full",
+        "The disk is full, or the spool at its limit: events cannot be stored and stay on the box.",
+        "If events do not reach the cloud, look there first; then free some space on the disk, or raise"
+        " CLOUDSEAT_AGENT_SPOOL_LIMIT_MB. The agent goes on by itself.",
     )

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from host_agent.database import transaction
+from host_agent.database import count_used_pages, spool_full, to_pages, transaction
 from protocol.errors import MessageError
 from protocol.event_json import EventRecord, decode_event, encode_event
 from protocol.events import check_event
@@ -43,10 +43,15 @@ class Backlog:
 
 
 class Spool:
-    """Events on disk. Not thread-safe: the core's thread owns it."""
+    """Events on disk. Not thread-safe: the core's thread owns it.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    Args:
+        limit_mb: at this size no new event is taken; everything else goes on.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, limit_mb: int | None = None) -> None:
         self._db = connection
+        self._limit_pages = None if limit_mb is None else to_pages(connection, limit_mb)
 
     def store(self, event: EventRecord, now_ms: int) -> str:
         """Store one event; durable when the transaction around it has returned.
@@ -71,6 +76,8 @@ class Spool:
                 (*event.key, event.type, digest, payload, now_ms),
             )
             if cursor.rowcount == 1:
+                if self._limit_pages is not None and count_used_pages(self._db) > self._limit_pages:
+                    raise spool_full()
                 return STORED
             return REPEATED if self._digest(event) == digest else self._refuse(event, "conflict", now_ms)
 

@@ -1,14 +1,20 @@
 """What is kept and for how long: the spool's limit, retention and low disk, quiet hours, flat memory."""
 
+import itertools
 import tracemalloc
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
+from host_agent.database import open_database, transaction
+from host_agent.errors import AgentError
 from host_agent.gaps import Gap
 from host_agent.opus import encode_recording
 from host_agent.segments import SegmentWriter
+from host_agent.spool import STORED, Spool
+from protocol.event_json import EventRecord
 from tests.host_agent.board import Board
 from tests.host_agent.cloud import FakeCloud
 from tests.host_agent.desk import START_MS, Desk
@@ -33,6 +39,43 @@ def test_the_spool_stops_at_its_limit_with_one_alarm_and_the_rest_stays_on_the_b
     assert 300 < held[0][1] < 3000 and len(held) == 1
     assert min(board.journal) == held[0][1] + 1, "what was not stored was not acknowledged"
     assert (tmp_path / "spool.sqlite").stat().st_size <= 1 << 20
+
+
+SOURCE, BOOT = "a1b2c3d4e5f6", "1f2e3d4c-7"
+BATCH = 20
+
+
+@pytest.mark.parametrize("lengths", [range(100), [23]], ids=["varying", "just filling a leaf"])
+def test_a_spool_at_its_limit_drains_and_goes_on(tmp_path: Path, lengths: list[int]) -> None:
+    """Last come, first listed: the order that splits most leaves."""
+    database = open_database(tmp_path / "spool.sqlite", limit_mb=1)
+    spool = Spool(database, limit_mb=1)
+    sizes = itertools.cycle(lengths)
+
+    def store(seq: int) -> str:
+        size = next(sizes)
+        fields = {"part": "x" * size, "reason": "y" * size}
+        at = "2026-03-17T09:00:00.000Z"
+        return spool.store(EventRecord(SOURCE, BOOT, seq, seq, "fault", fields, at, "synced"), START_MS)
+
+    def fill(first: int) -> None:
+        with pytest.raises(AgentError, match="at its limit"):
+            for start in itertools.count(first, BATCH):
+                with transaction(database):
+                    for seq in range(start, start + BATCH):
+                        store(seq)
+
+    fill(0)
+    stored = spool.backlog().count
+    for last in range(stored - 1, -1, -BATCH):
+        ranges = [(BOOT, seq, seq) for seq in range(last, last - BATCH, -1)]
+        assert len(spool.mark_committed(SOURCE, ranges, START_MS)) == BATCH
+    assert stored > 1000 and spool.backlog().count == 0
+    with pytest.raises(AgentError, match="at its limit"):
+        store(stored)
+    assert spool.prune(START_MS + 1) == 1000
+    assert store(stored) == STORED
+    database.close()
 
 
 def verified(desk: Desk, board: Board, count: int) -> list[Path]:
