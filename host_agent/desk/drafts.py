@@ -122,12 +122,15 @@ class DraftTable:
         )
         return [row[0] for row in self._db.execute(query, (source, limit))]
 
-    def prune(self, before_ms: int) -> None:
-        """Forget what was not touched since, but never a made draft that is no ticket yet."""
+    def prune(self, source: str, before_ms: int) -> None:
+        """Forget what was not touched since, but never a made draft that is no ticket yet while its event of
+        `source` is here."""
         with transaction(self._db):
             self._db.execute(
-                "DELETE FROM draft WHERE changed_ms < ? AND (made_ms IS NULL OR ticket IS NOT NULL)",
-                (before_ms,),
+                "DELETE FROM draft WHERE changed_ms < ? AND (made_ms IS NULL OR ticket IS NOT NULL"
+                " OR NOT EXISTS (SELECT 1 FROM event WHERE event.source = ? AND event.boot = draft.boot"
+                " AND event.seq = draft.seq))",
+                (before_ms, source),
             )
 
     def _count_open(self) -> int:

@@ -2,7 +2,8 @@
 
 Rules:
 - A page is answered only after the commit: what it calls saved is on the disk.
-- Nothing is asked of the cloud for the page's sake while no page looks on; the roster is kept all the same.
+- The cloud is not pinged while no page looks on; the roster is kept all the same, and what became of drafts
+  is asked more seldom.
 """
 
 from collections.abc import Callable
@@ -36,6 +37,8 @@ from protocol.event_json import EventRecord
 PING, TICKETS = "ping", "tickets"
 JOBS = (ROSTER, PING, TICKETS)
 TICKETS_EVERY_MS = 5_000
+TICKETS_UNSEEN_EVERY_MS = 60_000
+"""While no page looks on."""
 MAX_ASKED = 50
 PRUNE_EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -112,7 +115,7 @@ class DeskFlow:
             self._due_ms[PING] = now.elapsed_ms + PING_EVERY_MS
             self._handle_ping(done, now)
             return
-        self._due_ms[TICKETS] = now.elapsed_ms + TICKETS_EVERY_MS
+        self._put_off_tickets(now)
         if done.error is not None:
             log.info("draft.unanswered", problem=str(done.error))
             return
@@ -130,18 +133,20 @@ class DeskFlow:
         """Do what is due."""
         self.keeper.advance(now)
         access = self._access
-        if access is not None and self._pages:
-            self._start(PING, now, lambda: ping(access.url))
+        if access is not None:
+            if self._pages:
+                self._start(PING, now, lambda: ping(access.url))
             self._ask_for_tickets(access, now)
         if now.elapsed_ms >= self._prune_due_ms:
             self._prune_due_ms = now.elapsed_ms + PRUNE_EVERY_MS
-            self._drafts.prune(now.unix_ms - self._retention_days * DAY_MS)
+            before_ms = now.unix_ms - self._retention_days * DAY_MS
+            self._drafts.prune(self._identity.agent_id, before_ms)
 
     def next_due_ms(self) -> int | None:
         """When `advance` has something to do, elapsed ms."""
         dues = [self.keeper.next_due_ms()]
-        if self._pages:
-            dues += [due_ms for name, due_ms in self._due_ms.items() if name not in self._under_way]
+        asked = {PING: self._pages > 0, TICKETS: self._access is not None}
+        dues += [self._due_ms[name] for name in asked if asked[name] and name not in self._under_way]
         return min((due_ms for due_ms in dues if due_ms is not None), default=None)
 
     def show(self, boots: dict[str, str], is_broker_up: bool) -> None:
@@ -167,7 +172,11 @@ class DeskFlow:
         if drafts:
             self._start(TICKETS, now, lambda: ask_for_tickets(access, drafts))
         else:
-            self._due_ms[TICKETS] = now.elapsed_ms + TICKETS_EVERY_MS
+            self._put_off_tickets(now)
+
+    def _put_off_tickets(self, now: Instant) -> None:
+        every_ms = TICKETS_EVERY_MS if self._pages else TICKETS_UNSEEN_EVERY_MS
+        self._due_ms[TICKETS] = now.elapsed_ms + every_ms
 
     def _start(self, name: str, now: Instant, job: Callable[[], object]) -> None:
         if name not in self._under_way and self._due_ms[name] <= now.elapsed_ms:

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from host_agent.desk.drafts import is_call, read_fields
-from host_agent.desk.flow import TICKETS_EVERY_MS
+from host_agent.desk.flow import PRUNE_EVERY_MS, TICKETS_EVERY_MS, TICKETS_UNSEEN_EVERY_MS
 from host_agent.intake import RETRY_MS
 from host_agent.ports import DraftFinished, PagesOpen
 from protocol.events import MAX_CODE, check_event
+from tests.host_agent.cloud import FakeCloud
 from tests.host_agent.page_desk import Browser, PageDesk, page_desk
 
+DAY_MS = 86_400_000
 DRAFT = "0123456789abcdef0123456789abcdef"
 FIELDS = {
     "kind": "repair",
@@ -78,6 +80,52 @@ def test_the_person_sees_what_became_of_it(tmp_path: Path) -> None:
         world.desk.work("tickets")
         page = browser.ask("GET", "/")[2].decode()
         assert f'href="{world.cloud.url}/tickets/42"' in page and "WO-1" in page
+
+
+def count_drafts(world: PageDesk) -> int:
+    return int(world.desk.database.execute("SELECT count(*) FROM draft").fetchone()[0])
+
+
+def let_days_pass(world: PageDesk, days: int) -> None:
+    """And the two prunings that are due then: the spool's, an hour later the drafts'."""
+    for ms in (days * DAY_MS, PRUNE_EVERY_MS):
+        world.desk.clock.advance(ms)
+        world.desk.run(20)
+
+
+def questions(cloud: FakeCloud) -> int:
+    return sum("/drafts" in request for request in cloud.requests)
+
+
+def test_a_ticket_is_asked_for_though_nobody_looks_on_and_its_draft_goes(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        world.desk.connect()
+        Browser(world.page.port).ask("POST", "/finish", body(""))
+        world.desk.commit_all()
+        world.desk.run(TICKETS_UNSEEN_EVERY_MS)
+        world.desk.work("tickets")
+        world.desk.run(TICKETS_UNSEEN_EVERY_MS // 2)
+        world.desk.work("tickets")
+        assert questions(world.cloud) == 1
+        world.cloud.tickets[DRAFT] = 42
+        world.desk.run(TICKETS_UNSEEN_EVERY_MS // 2)
+        world.desk.work("tickets")
+        world.desk.run(2 * TICKETS_UNSEEN_EVERY_MS)
+        world.desk.work("tickets")
+        assert questions(world.cloud) == 2, "nothing is asked when all is known"
+        let_days_pass(world, 31)
+        assert count_drafts(world) == 0
+
+
+def test_a_draft_of_which_no_ticket_comes_goes_with_its_event_and_not_before(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        world.desk.connect()
+        Browser(world.page.port).ask("POST", "/finish", body(""))
+        let_days_pass(world, 31)
+        assert count_drafts(world) == 1, "the cloud does not have it yet"
+        world.desk.commit_all()
+        let_days_pass(world, 31)
+        assert (count_drafts(world), drafts_made(world)) == (0, [])
 
 
 def test_nothing_is_finished_that_says_nothing(tmp_path: Path) -> None:
