@@ -189,6 +189,7 @@ class Core:
         self._parts.bridge.handle_up(self._attached(), now)
         self._parts.commands.handle_connected(now)
         self._parts.publisher.handle_connected(now.elapsed_ms)
+        self._parts.housekeeping.reporter.handle_connected()
         self._parts.desk.handle_connected(now)
 
     def _hear_broker_down(self, item: BrokerDown, now: Instant) -> None:

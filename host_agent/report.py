@@ -47,8 +47,12 @@ class Reporter:
     _due_ms: int = 0
     _said: dict[str, Any] = field(default_factory=dict)
 
+    def handle_connected(self) -> None:
+        """QoS 0: what the last connection took may have died with it."""
+        self._said = {}
+
     def advance(self, now: Instant) -> None:
-        """Say what is new. The broker keeps it (retained), so nothing is said twice in one run."""
+        """Say what is new. The broker keeps it (retained), so nothing is said twice in one connection."""
         if now.elapsed_ms < self._due_ms or not self.bridge.is_up:
             return
         self._due_ms = now.elapsed_ms + REPORT_EVERY_MS

@@ -84,6 +84,18 @@ def test_a_quiet_agent_says_nothing_twice(tmp_path: Path) -> None:
     assert len(told) == 1
 
 
+def test_a_report_that_died_with_its_connection_is_said_on_the_next(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.connect()
+    desk.run(CHECK_MS)
+    report = read_report(desk)
+    desk.broker.retained.clear()  # taken by the client, never by the broker
+    desk.disconnect()
+    desk.connect()
+    desk.run(CHECK_MS)
+    assert read_report(desk)["sources"] == report["sources"]
+
+
 def test_a_report_is_bounded(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.connect()
