@@ -106,6 +106,7 @@ class Recordings:
         self._unplaced: dict[str, list[Gap]] = {}
         self._writing: dict[str, _Writing] = {}
         self._boots: dict[str, str] = {}
+        self._complete: set[str] = set()  # handed out, and not yet stored
         for row in index.in_state("writing"):
             self._open(row, now_ms)
         self._sweep()
@@ -190,6 +191,7 @@ class Recordings:
             if writing.is_complete(now_ms):
                 writing.writer.close()
                 del self._writing[call]
+                self._complete.add(call)
                 complete.append(
                     Complete(call, self.audio_folder(call), writing.find_length(), writing.declared)
                 )
@@ -197,6 +199,7 @@ class Recordings:
 
     def drop_audio(self, call: str) -> None:
         """The A-law of an encoded recording is no longer needed."""
+        self._complete.discard(call)
         shutil.rmtree(self.audio_folder(call), ignore_errors=True)
 
     def close(self) -> None:
@@ -235,6 +238,8 @@ class Recordings:
         return min(longest_ms * SAMPLE_RATE_HZ // 1000, MAX_SAMPLES)
 
     def _find(self, call: str, now_ms: int) -> _Writing | None:
+        if call in self._complete:  # what comes now is late: the file is being made
+            return None
         if call not in self._writing:
             row = self._index.get(call)
             if row is None or row.state != "writing":

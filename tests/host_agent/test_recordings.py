@@ -206,6 +206,20 @@ def test_a_recording_is_stored_then_its_audio_goes(desk: Desk) -> None:
     assert [job[:2] for job in desk.worker.jobs if job[0] == "upload"] == [("upload", call)]
 
 
+def test_what_comes_while_the_file_is_made_makes_no_second_file(desk: Desk) -> None:
+    """A gap that is told late, a box that sends its last samples again after the agent was away."""
+    board = desk.plug("P1", Board())
+    number = record(desk, board, 8000)
+    board.state("audio_gap", 9, call=number, first_sample=4000, samples=100, reason="host_away")
+    board.play(number, 7000, b"\x5a" * 2000)
+    desk.run(20 * SECOND)
+    assert [job[0] for job in desk.worker.jobs].count("encode") == 1
+    desk.work("encode")
+    assert desk.core.parts.recordings.writing() == 0
+    (stored,) = desk.events("recording_stored")
+    assert stored["fields"]["samples"] == 8000
+
+
 def test_audio_under_way_when_the_stop_comes_is_waited_for(desk: Desk) -> None:
     board = desk.plug("P1", Board())
     call = board.state("recording_started", 0, call=0, codec="alaw")
