@@ -22,8 +22,7 @@ from firmware.line.ear import TONES
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = tables.BLOCK
 LOUD = ", as loud as can be"
-SECTION = filters.HIGH_PASS_SECTIONS[1]
-new_state = filters.new_high_pass_state
+SECTIONS = filters.HIGH_PASS_SECTIONS
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,6 @@ def cases() -> list[Case]:
     samples = array("h", rng.normal(0, 6000, BLOCK).clip(-32768, 32767).astype(int).tolist())
     clean = offset_binary(samples)
     fsk_samples = offset_binary(_fsk(rng))
-    gain, back1, back2 = filters.HIGH_PASS_SECTIONS[1]
     out = array("h", [0] * BLOCK)
     energies = array("I", [0] * tone_bank.HOPS_KEPT)
     digit = offset_binary(_digit())
@@ -97,7 +95,7 @@ def cases() -> list[Case]:
     bank = tone_bank.ToneBank(TONES)
     bank.feed(digit, hop_totals, 0, len(TONES))
     digit_sums = bank.sums
-    cosines, sines, state_450 = tone_bank.ToneBank((450,))._banks[0]
+    waves = (bank._cosines, bank._sines)
     frames = array("h", rng.integers(-32768, 32768, half_band.TAIL + 2 * BLOCK).tolist())
     at_8_khz = array("h", rng.integers(-32768, 32768, half_band.TAIL // 2 + BLOCK).tolist())
     ring, totals = fsk.new_ring(), array("I", [0] * 5)
@@ -113,25 +111,30 @@ def cases() -> list[Case]:
     deltas = bytes(1 << (i & 7) for i in range(checksum.MAX_CHANGES))
     groups = bytes(i // 2 for i in range(checksum.MAX_CHANGES))
     state = filters.new_high_pass_state()
-    result = array("I", [0, 0, 0, 1 << 24])
+    powers = array("I", [0] * 16 + [1 << 24])
     message = 640 * 100 // 15  # samples of a message of 64 characters
     tones = len(TONES)
     progress = len(LIMITS)
     return [
-        Case("dsp.filters", "high_pass", (samples, out, BLOCK, state, 1, gain, back1, back2), BLOCK, 125),
+        Case("dsp.filters", "high_pass", (samples, out, BLOCK, state, SECTIONS), BLOCK, 250),
         Case("dsp.filters", "measure_hops", (0, 0, 0, clean, energies, hop_totals, 4), BLOCK, 46),
         Case(
-            "dsp.tone_bank", "correlate_tone",
-            (0, 0, 0, clean, cosines, sines, hop_totals, state_450, digit_sums, tables.SINE, 4, tones, 3),
-            BLOCK, 54,
+            "dsp.tone_bank", "correlate_tones",
+            (0, 0, 0, clean, *waves, hop_totals, bank._states, digit_sums, tables.SINE, 4, tones, tones),
+            BLOCK, 750,
         ),
         Case(
-            "dsp.tone_bank", "strongest_tone",
-            (digit_sums, digit_energies, tones, progress, tones - 2, 3),
-            64, 13,
+            "dsp.tone_bank", "strongest_tones",
+            (digit_sums, digit_energies, bytes(4), tones, progress, tones - 2, 0),
+            BLOCK, 14,
         ),
-        Case("dsp.tone_bank", "holds_pair", (digit_sums, digit_energies, tones, tones - 2, 3), 64, 5),
-        Case("dsp.dtmf", "judge_dtmf", (digit_sums, digit_energies, LIMITS, result, tones, 3, 5, 2), 64, 75),
+        Case("dsp.tone_bank", "find_pairs", (digit_sums, digit_energies, tones, tones - 2, 0), BLOCK, 5),
+        Case(
+            "dsp.dtmf", "judge_dtmf",
+            (digit_sums, digit_energies, LIMITS, bytes(4), powers, tones, 0, 2),
+            BLOCK, 75,
+        ),
+        Case("dsp.dtmf", "digit_power", (digit_sums, tones, 3, 5), 64, 3),
         Case("dsp.fsk", "fsk_bank", (fsk_samples, tables.SINE, ring, 9, BLOCK, 77, 141, totals), BLOCK, 300),
         Case("dsp.fsk", "track_bits", (filled_ring, rows, fsk.new_tracker(), at, 64), BLOCK, 360),
         Case(
@@ -168,23 +171,28 @@ def loud_cases() -> list[Case]:
     filters.measure_hops(0, 0, 0, clean, energies, totals, 0)
     bank = tone_bank.ToneBank(TONES)
     bank.feed(clean, totals, 0, len(TONES))
-    cosines, sines, state = tone_bank.ToneBank((697,))._banks[0]
+    waves = (bank._cosines, bank._sines)
     ring, sums, rows = fsk.new_ring(), array("I", [0] * 5), array("h", [0] * (fsk.ROW * (fsk.MAX_ROWS + 2)))
     filled, filled_rows = copied(ring), copied(rows)
     at = fsk.fsk_bank(clean, tables.SINE, filled, 0, BLOCK, 77, 141, copied(sums))
     quiet = fsk.new_tracker()
     quiet[fsk.LEVEL_MARK] = quiet[fsk.LEVEL_SPACE] = 8192
     end = fsk.track_bits(filled, filled_rows, copied(quiet), at, 64)
-    work, result, tones = array("h", [0] * 9), array("I", [0, 0, 0, 1 << 28]), len(TONES)
+    work, powers, tones = array("h", [0] * 9), array("I", [0] * 16 + [1 << 28]), len(TONES)
+    state = filters.new_high_pass_state()
     return [
-        Case("dsp.filters", "high_pass", (samples, out, BLOCK, new_state(), 1, *SECTION), BLOCK, 999, LOUD),
+        Case("dsp.filters", "high_pass", (samples, out, BLOCK, state, SECTIONS), BLOCK, 999, LOUD),
         Case("dsp.filters", "measure_hops", (0, 0, 0, clean, energies, totals, 4), BLOCK, 999, LOUD),
         Case(
-            "dsp.tone_bank", "correlate_tone",
-            (0, 0, 0, clean, cosines, sines, totals, state, bank.sums, tables.SINE, 0, tones, 0),
+            "dsp.tone_bank", "correlate_tones",
+            (0, 0, 0, clean, *waves, totals, bank._states, bank.sums, tables.SINE, 0, tones, tones),
             BLOCK, 999, LOUD,
         ),
-        Case("dsp.dtmf", "judge_dtmf", (bank.sums, energies, LIMITS, result, tones, 3, 0, 16), 64, 999, LOUD),
+        Case(
+            "dsp.dtmf", "judge_dtmf",
+            (bank.sums, energies, LIMITS, bytes(4), powers, tones, 0, 16),
+            BLOCK, 999, LOUD,
+        ),
         Case("dsp.fsk", "fsk_bank", (clean, tables.SINE, ring, 9, BLOCK, 77, 141, sums), BLOCK, 999, LOUD),
         Case("dsp.fsk", "track_bits", (filled, rows, quiet, at, 64), BLOCK, 999, LOUD),
         Case(

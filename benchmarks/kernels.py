@@ -24,20 +24,22 @@ CORE_HZ = 240_000_000
 SAMPLE_RATE = 8000
 IN_CALL = {
     "decimate": 1,
-    "high_pass": 2,
+    "high_pass": 1,
     "measure_hops": 1,
-    "correlate_tone": TONE_COUNT,
-    "strongest_tone": 1,
-    "holds_pair": 1,
+    "correlate_tones": 1,
+    "strongest_tones": 1,
+    "find_pairs": 1,
     "judge_dtmf": 1,
+    "digit_power": 1,
     "encode_alaw": 1,
 }
 CALLER_ID_WINDOW = {
     "decimate": 1,
-    "high_pass": 2,
+    "high_pass": 1,
     "measure_hops": 1,
-    "correlate_tone": FIRST_CAS,
+    "correlate_tones": FIRST_CAS / TONE_COUNT,
     "judge_dtmf": 1,
+    "digit_power": 1,
     "encode_alaw": 1,
     "fsk_bank": 2,
     "track_bits": 2,

@@ -11,52 +11,60 @@ HOP = 64  # samples, 8 ms
 
 # Fourth-order Butterworth high-pass, 250 Hz at 8 kHz, as two sections; Q13: gain, -a1, a2.
 # 50 Hz: -56 dB, 100 Hz: -32 dB, 450 Hz: -0.04 dB.
-HIGH_PASS_SECTIONS = ((6874, 13615, 5690), (7550, 14953, 7054))
+HIGH_PASS_SECTIONS = array("H", [6874, 13615, 5690, 7550, 14953, 7054])
 
 
 def new_high_pass_state() -> "array[int]":
-    """Rest state of one section: x1 x2 y1 y2 and the rounding remainder."""
-    return array("H", [0] * 5)
+    """Rest state of both sections: x1 x2 y1 y2 and the rounding remainder of each."""
+    return array("H", [0] * 10)
 
 
 # gain Q13 * (x0 - 2 x1 + x2) <= 7550 * 2^17 = 0.99e9; with the poles' part 1.72e9, below 2^31.
 @micropython.viper
-def high_pass(
-    source: ptr16, target: ptr16, n: int, state: ptr16, signed: int, gain: int, back1: int, back2: int
-):
-    """One second-order section over n samples, source to target (may be the same), saturating.
-
-    source: offset binary if `signed` is 0, else signed; target: offset binary (32768 = 0).
+def high_pass(samples: ptr16, clean: ptr16, n: int, state: ptr16, sections: ptr16):
+    """Both second-order sections over n samples, signed, into `clean`, offset binary (32768 = 0); saturating.
 
     y0 = (gain (x0 - 2 x1 + x2) + back1 y1 - back2 y2 + remainder) >> 13; the remainder is kept, so that
     rounding makes no DC and no limit cycle.
     """
-    x1 = (int(state[0]) ^ 0x8000) - 0x8000
-    x2 = (int(state[1]) ^ 0x8000) - 0x8000
-    y1 = (int(state[2]) ^ 0x8000) - 0x8000
-    y2 = (int(state[3]) ^ 0x8000) - 0x8000
-    rest = int(state[4])
-    flip = signed << 15
-    i = 0
-    while i < n:
-        x0 = (int(source[i]) ^ flip) - 0x8000
-        acc = gain * (x0 - x1 - x1 + x2) + back1 * y1 - back2 * y2 + rest
-        rest = acc & 0x1FFF
-        y2 = y1
-        y1 = acc >> 13
-        if y1 > 32767:
-            y1 = 32767
-        elif y1 < -32767:
-            y1 = -32767
-        x2 = x1
-        x1 = x0
-        target[i] = y1 + 0x8000
-        i += 1
-    state[0] = x1 & 0xFFFF
-    state[1] = x2 & 0xFFFF
-    state[2] = y1 & 0xFFFF
-    state[3] = y2 & 0xFFFF
-    state[4] = rest
+    flip = 0x8000
+    at = 0
+    while at < 10:
+        x1 = (int(state[at]) ^ 0x8000) - 0x8000
+        x2 = (int(state[at + 1]) ^ 0x8000) - 0x8000
+        y1 = (int(state[at + 2]) ^ 0x8000) - 0x8000
+        y2 = (int(state[at + 3]) ^ 0x8000) - 0x8000
+        rest = int(state[at + 4])
+        gain = int(sections[0])
+        back1 = int(sections[1])
+        back2 = int(sections[2])
+        if at:
+            gain = int(sections[3])
+            back1 = int(sections[4])
+            back2 = int(sections[5])
+        i = 0
+        while i < n:
+            x0 = (int(samples[i]) ^ flip) - 0x8000
+            acc = gain * (x0 - x1 - x1 + x2) + back1 * y1 - back2 * y2 + rest
+            rest = acc & 0x1FFF
+            y2 = y1
+            y1 = acc >> 13
+            if y1 > 32767:
+                y1 = 32767
+            elif y1 < -32767:
+                y1 = -32767
+            x2 = x1
+            x1 = x0
+            clean[i] = y1 + 0x8000
+            i += 1
+        state[at] = x1 & 0xFFFF
+        state[at + 1] = x2 & 0xFFFF
+        state[at + 2] = y1 & 0xFFFF
+        state[at + 3] = y2 & 0xFFFF
+        state[at + 4] = rest
+        samples = clean
+        flip = 0
+        at += 5
 
 
 @micropython.viper

@@ -12,7 +12,7 @@ except ImportError:  # CPython
 
 from array import array
 
-from firmware.dsp.tone_bank import holds_pair
+from firmware.dsp.tone_bank import find_pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class CallWaiting:
     """Follows CAS and acknowledgement; says when the FSK receivers should listen off-hook."""
 
     def __init__(self) -> None:
+        self._pairs = 0  # one bit a hop of the block
         self._lasted = 0
         self._window = 0
         self._acknowledged = False
@@ -36,11 +37,15 @@ class CallWaiting:
         """A message may follow now."""
         return self._window > 0
 
-    def step(
-        self, sums: "array[int]", energies: "array[int]", tones: int, first: int, hop: int
-    ) -> "Fields | None":
+    def judge(self, sums: "array[int]", energies: "array[int]", tones: int, first: int, hop: int) -> bool:
+        """Look for CAS in the four hops of a block; True if there is something to follow: then `step`
+        takes each."""
+        self._pairs = find_pairs(sums, energies, tones, first, hop)
+        return self._pairs > 0 or self._lasted > 0 or self._window > 0
+
+    def step(self, hop: int) -> "Fields | None":
         """Take one hop; returns the fields of a call_waiting whose caller stayed unknown."""
-        if holds_pair(sums, energies, tones, first, hop):
+        if self._pairs >> (hop & 3) & 1:
             self._lasted += 1
         else:
             if SHORTEST_HOPS <= self._lasted <= LONGEST_HOPS:

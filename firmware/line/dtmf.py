@@ -2,7 +2,7 @@
 
 from array import array
 
-from firmware.dsp.dtmf import DIGIT, FLOOR, HELD_POWER, NO_DIGIT, POWER, judge_dtmf
+from firmware.dsp.dtmf import FLOOR, NO_DIGIT, POWERS_KEPT, digit_power, judge_dtmf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ class KeyDetector:
     def __init__(self) -> None:
         self.rest = STRICT_REST  # 32nds of the energy that may be something else on a quiet line
         self.onset = 0  # hop in which the key last told went down
-        self._result = array("I", [0] * 4)
-        self._result[FLOOR] = LOUD_FLOOR
+        self._digits = bytearray(4)  # what each hop of the block looks like
+        self._powers = array("I", [0] * (POWERS_KEPT + 1))
+        self._powers[FLOOR] = LOUD_FLOOR
+        self._rests = True  # no key stands, nor anything that one leaves behind
         self._candidate = NO_DIGIT
         self._key = NO_DIGIT
         self._down = 0
@@ -38,18 +40,19 @@ class KeyDetector:
         self._last = NO_DIGIT  # the key before, while its echo may still sound
         self._last_peak = 0
         self._since = 0
-        self._powers = array("I", [0] * 8)  # of the last 64 ms
         self._dial_tone = 0  # hops in which it stood
         self._cut = 0  # hops left in which what it leaves behind still sounds
 
-    def step(
-        self, sums: "array[int]", energies: "array[int]", tones: int, hop: int, dial_tone: bool = False
-    ) -> int:
-        """Judge the hop; returns a key's index when it is certain, else NO_DIGIT.
+    def judge(self, sums: "array[int]", energies: "array[int]", tones: int, hop: int) -> bool:
+        """Judge the four hops of a block; True if there is something in them: then `step` takes each."""
+        found = judge_dtmf(sums, energies, LIMITS, self._digits, self._powers, tones, hop, self.rest)
+        return found > 0 or not self._rests
+
+    def step(self, sums: "array[int]", tones: int, hop: int, dial_tone: bool = False) -> int:
+        """Take one hop that was judged; returns a key's index when it is certain, else NO_DIGIT.
 
         dial_tone: it holds the line now.
         """
-        result = self._result
         if dial_tone:
             self._dial_tone += 1
             if self._dial_tone >= DIAL_TONE_HOPS:
@@ -58,12 +61,10 @@ class KeyDetector:
             self._dial_tone = 0
             if self._cut:
                 self._cut -= 1
-        held = self._key if self._key != NO_DIGIT else 0
-        judge_dtmf(sums, energies, LIMITS, result, tones, hop, held, self.rest)
-        digit = result[DIGIT]
+        digit = self._digits[hop & 3]
         told = NO_DIGIT
         if self._key != NO_DIGIT:
-            told = self._follow(digit, result[HELD_POWER])
+            told = self._follow(digit, digit_power(sums, tones, hop, self._key))
         elif self._since:
             self._since -= 1
         if digit != NO_DIGIT and digit == self._candidate and digit != self._key:
@@ -71,12 +72,17 @@ class KeyDetector:
                 told = self._release()
             # A key comes out of silence or out of the dial tone, which clicks when it is cut by the key. A
             # vowel glides into the right frequencies while it sounds.
-            before = min(self._powers) if self._cut else self._powers[hop - 4 & 7]
-            if self.rest == LENIENT_REST or before << 1 < result[POWER]:
-                self._press(digit, result[POWER] // 3, hop)
+            power = self._powers[hop & 15]
+            before = self._least_power(hop) if self._cut else self._powers[hop - 4 & 15]
+            if self.rest == LENIENT_REST or before << 1 < power:
+                self._press(digit, power // 3, hop)
         self._candidate = digit
-        self._powers[hop & 7] = result[POWER]
+        self._rests = digit == self._key == NO_DIGIT and not (self._since or self._cut or self._dial_tone)
         return told
+
+    def _least_power(self, hop: int) -> int:
+        """Of the 64 ms before."""
+        return min([self._powers[hop - i & 15] for i in range(1, 9)])
 
     def _press(self, digit: int, power: int, hop: int) -> None:
         if self._since and digit == self._last and power << 2 < self._last_peak:
@@ -140,6 +146,10 @@ class TrainReceiver:
         self._keys: "list[str]" = []
         self._onsets: "list[int]" = []
         self._silence = 0
+
+    def is_idle(self) -> bool:
+        """No train is under way."""
+        return not self._keys
 
     def step(self, key: int, onset: int) -> "Fields | None":
         """Take the key told in this hop (or NO_DIGIT) and when it went down; returns a caller ID's fields."""

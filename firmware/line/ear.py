@@ -5,7 +5,7 @@ from array import array
 from firmware.dsp.dtmf import NO_DIGIT
 from firmware.dsp.filters import HIGH_PASS_SECTIONS, high_pass, measure_hops, new_high_pass_state
 from firmware.dsp.tables import BLOCK
-from firmware.dsp.tone_bank import HOPS_KEPT, ToneBank, strongest_tone
+from firmware.dsp.tone_bank import HOPS_KEPT, ToneBank, strongest_tones
 from firmware.line.call_waiting import CAS, CallWaiting
 from firmware.line.dtmf import DIGITS, FREQS, LENIENT_REST, STRICT_REST, KeyDetector, TrainReceiver
 from firmware.line.fsk_pair import FskPair
@@ -37,10 +37,11 @@ class Ear:
 
     def __init__(self) -> None:
         self._clean = array("h", [0] * BLOCK)
-        self._states = (new_high_pass_state(), new_high_pass_state())
+        self._high_pass = new_high_pass_state()
         self._energies = array("I", [0] * HOPS_KEPT)
         self._totals = array("I", [0] * HOPS_KEPT)
         self._bank = ToneBank(TONES)
+        self._progress = bytearray(BLOCK_HOPS)  # the call-progress tone of each hop
         self._hop = 0
         self._fsk = FskPair()
         self._keys = KeyDetector()
@@ -76,40 +77,58 @@ class Ear:
         caller_id and call_waiting (fields as protocol.events, without call), digit {digit},
         tone_detected {tone, freq_hz}, or {tone: connected, method: ringback}.
         """
-        clean = self._clean
-        first, second = HIGH_PASS_SECTIONS
-        high_pass(samples, clean, BLOCK, self._states[0], 1, first[0], first[1], first[2])
-        high_pass(clean, clean, BLOCK, self._states[1], 0, second[0], second[1], second[2])
-        measure_hops(0, 0, 0, clean, self._energies, self._totals, self._hop & BLOCK_HOPS)
-        self._bank.feed(clean, self._totals, self._hop, TONE_COUNT if self._off_hook else FIRST_CAS)
+        clean, hop = self._clean, self._hop
+        high_pass(samples, clean, BLOCK, self._high_pass, HIGH_PASS_SECTIONS)
+        measure_hops(0, 0, 0, clean, self._energies, self._totals, hop & BLOCK_HOPS)
+        self._hop = hop + BLOCK_HOPS & HOP_WRAP
+        if self._off_hook:
+            self._bank.feed(clean, self._totals, hop, TONE_COUNT)
+            heard = self._listen_off_hook(hop)
+            if self._waiting.is_open():
+                fields = self._fsk.feed(clean, BLOCK)
+                if fields and fields["format"] != "failed":
+                    heard = _add(heard, "call_waiting", self._waiting.close(fields))
+            return heard
+        self._bank.feed(clean, self._totals, hop, FIRST_CAS)
+        heard = self._listen_on_hook(hop)
+        fields = self._fsk.feed(clean, BLOCK)
+        return _add(heard, "caller_id", fields) if fields else heard
+
+    def _listen_on_hook(self, hop: int) -> "Heard":
+        sums, keys, train = self._bank.sums, self._keys, self._train
         heard = NOTHING
-        i = 0
-        while i < BLOCK_HOPS:
-            heard = self._listen_to_hop(heard, self._hop + i)
-            i += 1
-        self._hop = self._hop + BLOCK_HOPS & HOP_WRAP
-        if not self._off_hook:
-            fields = self._fsk.feed(clean, BLOCK)
+        if not keys.judge(sums, self._energies, TONE_COUNT, hop) and train.is_idle():
+            return heard
+        end = hop + BLOCK_HOPS
+        while hop < end:
+            fields = train.step(keys.step(sums, TONE_COUNT, hop), keys.onset)
             if fields:
                 heard = _add(heard, "caller_id", fields)
-        elif self._waiting.is_open():
-            fields = self._fsk.feed(clean, BLOCK)
-            if fields and fields["format"] != "failed":
-                heard = _add(heard, "call_waiting", self._waiting.close(fields))
+            hop += 1
+        return heard
+
+    def _listen_off_hook(self, hop: int) -> "Heard":
+        """Each hop by itself only where one of the judges found something, or may tell something."""
+        sums, energies = self._bank.sums, self._energies
+        tones = strongest_tones(sums, energies, self._progress, TONE_COUNT, FIRST_PROGRESS, FIRST_CAS, hop)
+        is_key = self._keys.judge(sums, energies, TONE_COUNT, hop)
+        is_cas = self._waiting.judge(sums, energies, TONE_COUNT, FIRST_CAS, hop)
+        heard = NOTHING
+        if not (tones or is_key or is_cas) and self._tones.rest(BLOCK_HOPS):
+            return heard
+        end = hop + BLOCK_HOPS
+        while hop < end:
+            heard = self._listen_to_hop(heard, hop)
+            hop += 1
         return heard
 
     def _listen_to_hop(self, heard: "Heard", hop: int) -> "Heard":
-        sums, energies = self._bank.sums, self._energies
-        if not self._off_hook:
-            key = self._keys.step(sums, energies, TONE_COUNT, hop)
-            fields = self._train.step(key, self._keys.onset)
-            return _add(heard, "caller_id", fields) if fields else heard
-        tone = strongest_tone(sums, energies, TONE_COUNT, FIRST_PROGRESS, FIRST_CAS, hop)
-        key = self._keys.step(sums, energies, TONE_COUNT, hop, tone == FIRST_PROGRESS)
+        tone = self._progress[hop & 3]
+        key = self._keys.step(self._bank.sums, TONE_COUNT, hop, tone == FIRST_PROGRESS)
         if key != NO_DIGIT and not self._waiting.takes_key(DIGITS[key]):
             heard = _add(heard, "digit", {"digit": DIGITS[key]})
             self._tones.cut()
-        fields = self._waiting.step(sums, energies, TONE_COUNT, FIRST_CAS, hop)
+        fields = self._waiting.step(hop)
         if fields is not None:
             heard = _add(heard, "call_waiting", fields)
         told = self._tones.step(TONES[tone] if tone else 0)

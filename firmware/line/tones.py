@@ -24,7 +24,8 @@ CHINA = (
 PROGRESS_FREQS = (450, 950, 1100, 1400)
 HOP_MS = 8
 _BRIDGE_HOPS = const(3)  # a gap or a burst of at most 24 ms changes nothing
-_LONG_OFF_MS = const(1200)  # an off of 3 s and more is told after this, without waiting for its end
+_LONG_OFF_HOPS = const(150)  # 1200 ms: an off of 3 s and more is told after this, without waiting for its end
+_END_HOPS = const(750)  # 6 s without a tone: the next one is told anew
 _SOUNDS_MS = const(100)  # of a tone, to believe that it still comes: speech may cover the rest of a burst
 _OVERDUE_MS = const(5000)  # after a ringback burst: the next was due within 4 s + 10 % (GB 3380)
 CONNECTED = "connected"
@@ -73,6 +74,15 @@ class ToneDetector:
             return self._check_lasting()
         return self._change(freq_hz)
 
+    def rest(self, hops: int) -> bool:
+        """Take hops of silence at once; False, and none is taken, where something may be told in them."""
+        end = self._hops + hops
+        if self._tone or self._awaited or self._hops < _LONG_OFF_HOPS <= end or self._hops < _END_HOPS <= end:
+            return False
+        self._hops = end
+        self._pending_hops = 0
+        return True
+
     def _change(self, freq_hz: int) -> "tuple[str, int] | None":
         lasted_ms = (self._hops - self._pending_hops) * HOP_MS
         was = self._tone
@@ -108,22 +118,23 @@ class ToneDetector:
         return tone == self._on_tone and _near(self._on_ms, on_ms) and _near(was_off_ms, off_ms)
 
     def _check_lasting(self) -> "tuple[str, int] | None":
-        lasted_ms = self._hops * HOP_MS
+        hops = self._hops
+        lasted_ms = hops * HOP_MS
         if self._tone:
             for name, tone, on, off, _, _ in self._profile:
                 if not off and tone == self._tone and lasted_ms == on:
                     return self._tell(name, tone)
-        elif lasted_ms == _LONG_OFF_MS and self._on_ms:
+        elif hops == _LONG_OFF_HOPS and self._on_ms:
             for entry in self._profile:
                 name, tone, on, off, _, _ = entry
                 if off >= 3000 and tone == self._on_tone and _near(self._on_ms, on) and self._fits(entry):
                     return self._tell(name, tone)
             if not self._awaited:
                 self._told = ""
-        elif self._awaited and lasted_ms >= _LONG_OFF_MS and self._without_ms + lasted_ms >= _OVERDUE_MS:
+        elif self._awaited and hops >= _LONG_OFF_HOPS and self._without_ms + lasted_ms >= _OVERDUE_MS:
             self._awaited = 0
             return (CONNECTED, 0)
-        elif lasted_ms == 6000 and not self._awaited:
+        elif hops == _END_HOPS and not self._awaited:
             self._told = ""
         return None
 
