@@ -53,3 +53,86 @@ def cheapest_paths(
                     second[to] = a
                 r += 1
             i += 1
+
+
+@micropython.viper
+def list_changes(
+    data: ptr8,
+    kinds: ptr8,
+    strengths: ptr8,
+    n: int,
+    counts: ptr16,
+    costs: ptr16,
+    deltas: ptr8,
+    groups: ptr8,
+    places: ptr8,
+) -> int:
+    """List the 30 cheapest changes of bytes 2..n - 1 of a message, in the order of the bytes.
+
+    A byte of kind 1..10 is a digit below that number: it may become each of the others, which is one group.
+    Of any other byte each bit may change, a group each. strengths: cost of each bit (0..127), lowest first.
+    costs, deltas, groups: as `cheapest_paths` reads them. places: the byte of each change. Of changes that
+    cost the same the first ones are listed. counts: 512 words of work space.
+    Returns how many changes were listed.
+    """
+    i = 0
+    while i < 512:
+        counts[i] = 0
+        i += 1
+    limit = 0
+    spare = 30
+    listed = 0
+    group = 0
+    last = 0
+    sweep = 0
+    while sweep < 2:
+        at = 2
+        while at < n:
+            byte = int(data[at])
+            kind = int(kinds[at])
+            choices = 8
+            if kind > 10:
+                kind = 0
+            elif kind:
+                choices = kind - 1
+            choice = 0
+            while choice < choices:
+                difference = 1 << choice
+                delta = difference
+                key = (at << 3) + choice
+                if kind:
+                    delta = choice + 1
+                    if byte - 0x30 + delta >= kind:
+                        delta -= kind
+                    difference = (byte + delta) ^ byte
+                    key = at << 3
+                elif byte & difference:
+                    delta = 0 - delta
+                cost = 0
+                i = at << 3
+                while difference:
+                    if difference & 1:
+                        cost += int(strengths[i])
+                    difference = difference >> 1
+                    i += 1
+                if sweep == 0:
+                    counts[cost] = int(counts[cost]) + 1
+                elif cost < limit or (cost == limit and spare > 0):
+                    if cost == limit:
+                        spare -= 1
+                    if key != last:
+                        group += 1
+                    last = key
+                    costs[listed] = cost
+                    deltas[listed] = delta & 0xFF
+                    groups[listed] = group
+                    places[listed] = at
+                    listed += 1
+                choice += 1
+            at += 1
+        # Every cost below `limit` fits, and of those that cost as much `spare`.
+        while sweep == 0 and limit < 512 and int(counts[limit]) <= spare:
+            spare -= int(counts[limit])
+            limit += 1
+        sweep += 1
+    return listed

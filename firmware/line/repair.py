@@ -14,7 +14,7 @@ except ImportError:  # CPython
 
 from array import array
 
-from firmware.dsp.checksum import MAX_CHANGES, UNREACHED, cheapest_paths
+from firmware.dsp.checksum import MAX_CHANGES, UNREACHED, cheapest_paths, list_changes
 from firmware.line.caller_id import (
     DATE_TIME,
     MAX_NAME,
@@ -35,6 +35,7 @@ _STRUCTURE_BITS = const(12)  # weakest bits tried to mend the structure
 _NAME_REASON = const(0x08)
 # What a byte may be. From 1 to DIGITS_KIND: a digit below that number.
 FIXED_KIND, DIGITS_KIND, FREE_KIND = 0, 10, 11
+_ZERO = const(0x30)
 _DATE_KINDS = b"\x02\x0a\x04\x0a\x03\x0a\x06\x0a"  # MMDDhhmm
 
 
@@ -48,6 +49,7 @@ class Repairer:
         self._costs = array("H", [0] * MAX_CHANGES)
         self._deltas = bytearray(MAX_CHANGES)
         self._groups = bytearray(MAX_CHANGES)
+        self._places = bytearray(MAX_CHANGES)
 
     def mend(self, data: bytearray, strengths: "array[int]") -> bool:
         """Make `data` (type .. checksum) a message whose structure and sum hold, if it is clear how.
@@ -65,27 +67,40 @@ class Repairer:
             if kinds is None:
                 return False
         cost += _snap_digits(data, strengths, kinds)
-        changes = _possible_changes(data, strengths, kinds)
-        residue = -sum(data) & 0xFF
-        for i, (price, _, group, delta, _) in enumerate(changes):
-            self._costs[i] = price
-            self._deltas[i] = delta
-            self._groups[i] = group
-        cheapest_paths(
-            self._best, self._second, self._paths, self._costs, self._deltas, self._groups, len(changes)
+        # Changes of bytes that give the structure are listed too: they are never made, but they compete.
+        count = list_changes(
+            data,
+            kinds,
+            strengths,
+            len(data),
+            self._best,
+            self._costs,
+            self._deltas,
+            self._groups,
+            self._places,
         )
+        cheapest_paths(self._best, self._second, self._paths, self._costs, self._deltas, self._groups, count)
+        residue = -sum(data) & 0xFF
         best = self._best[residue]
         if best == UNREACHED or cost + best > _MAX_COST:
             return False
         if self._second[residue] - best < _MARGIN:
             return False
-        path = self._paths[residue]
-        for i, (_, at, _, delta, _) in enumerate(changes):
+        return self._change(data, strengths, kinds, self._paths[residue], doubtful)
+
+    def _change(
+        self, data: bytearray, strengths: "array[int]", kinds: bytearray, path: int, doubtful: int
+    ) -> bool:
+        """Make the changes of `path`; False if one of them must not be."""
+        i = 0
+        while path >> i:
             if path >> i & 1:
-                mended = data[at] + delta & 0xFF
+                at = self._places[i]
+                mended = data[at] + self._deltas[i] & 0xFF
                 if kinds[at] == FIXED_KIND or _surest(strengths, at, mended ^ data[at]) > doubtful:
                     return False
                 data[at] = mended
+            i += 1
         return True
 
 
@@ -103,8 +118,8 @@ def find_layout(data: bytearray, unknown: bool = False) -> "bytearray | None":
         if not 9 <= end - 2 <= 8 + MAX_NUMBER:
             return None
         last = FIXED_KIND if end - 2 == 9 and data[10] in REASONS else DIGITS_KIND
-        for i in range(2, end):
-            kinds[i] = _DATE_KINDS[i - 2] if i < 10 else last
+        kinds[2:10] = _DATE_KINDS
+        kinds[10:end] = bytes([last]) * (end - 10)
         return kinds
     at = 2
     seen = 0
@@ -120,9 +135,8 @@ def find_layout(data: bytearray, unknown: bool = False) -> "bytearray | None":
         of_data = _KIND_OF_DATA.get(kind, FIXED_KIND)
         if kind == NUMBER and length == 1 and data[at + 2] in REASONS:
             of_data = FIXED_KIND
-        for i in range(length):
-            kinds[at + 2 + i] = _DATE_KINDS[i] if kind == DATE_TIME else of_data
         at += 2 + length
+        kinds[at - length : at] = _DATE_KINDS if kind == DATE_TIME else bytes([of_data]) * length
     return kinds if seen & (1 << NUMBER | 1 << NUMBER_REASON) else None
 
 
@@ -214,9 +228,10 @@ def _surest(strengths: "array[int]", at: int, difference: int) -> int:
 def _snap_digits(data: bytearray, strengths: "array[int]", kinds: bytearray) -> int:
     """Make every digit that is none the cheapest digit; returns what that cost."""
     cost = 0
-    for at in range(len(data)):
-        codes = _digit_codes(kinds[at])
-        if codes and data[at] not in codes:
+    for at in range(2, len(data)):
+        kind = kinds[at]
+        if FIXED_KIND < kind < FREE_KIND and not 0 <= data[at] - _ZERO < kind:
+            codes = b"0123456789"[:kind]
             price, code = min([(_distance(strengths, at, code ^ data[at]), code) for code in codes])
             for bit in range(8):
                 if (code ^ data[at]) >> bit & 1:
@@ -224,44 +239,3 @@ def _snap_digits(data: bytearray, strengths: "array[int]", kinds: bytearray) -> 
             data[at] = code
             cost += price
     return cost
-
-
-def _digit_codes(kind: int) -> bytes:
-    return b"" if kind == FREE_KIND else b"0123456789"[:kind]
-
-
-def _possible_changes(
-    data: bytearray, strengths: "array[int]", kinds: bytearray
-) -> "list[tuple[int, int, int, int, int]]":
-    """The cheapest changes (cost, at, group, delta, bit), neighbours by group.
-
-    Changes of bytes that give the structure are among them: they are never made, but they compete.
-    """
-    changes = []
-    for at in range(2, len(data)):
-        codes = _digit_codes(kinds[at])
-        if codes:
-            for code in codes:
-                if code != data[at]:
-                    price = _distance(strengths, at, code ^ data[at])
-                    changes.append((price, at, 0, code - data[at] & 0xFF, 0))
-        else:
-            for bit in range(8):
-                delta = -(1 << bit) if data[at] >> bit & 1 else 1 << bit
-                changes.append((strengths[at * 8 + bit], at, bit, delta & 0xFF, 0))
-        if len(changes) > 2 * MAX_CHANGES:  # all of them at once do not fit into the board's heap
-            _keep_cheapest(changes)
-    _keep_cheapest(changes)
-    changes.sort(key=lambda change: change[1] * 8 + change[2])
-    numbered = []
-    group = 0
-    for i, (price, at, part, delta, _) in enumerate(changes):
-        if i and changes[i - 1][1] * 8 + changes[i - 1][2] != at * 8 + part:
-            group += 1
-        numbered.append((price, at, group, delta, part))
-    return numbered
-
-
-def _keep_cheapest(changes: "list[tuple[int, int, int, int, int]]") -> None:
-    changes.sort()
-    del changes[MAX_CHANGES:]
