@@ -112,6 +112,11 @@ def cases() -> list[Case]:
     groups = bytes(i // 2 for i in range(checksum.MAX_CHANGES))
     state = filters.new_high_pass_state()
     powers = array("I", [0] * 16 + [1 << 24])
+    kinds = bytes(2) + bytes([10] * 24 + [4, 2, 0, 0]) + bytes([11] * 34)
+    text = rng.integers(0x20, 0x7F, 64)
+    text[:30] = rng.integers(0x30, 0x32, 30)
+    costs_of_bits = rng.integers(0, 128, 8 * 64).astype(np.uint8)
+    levels = array("i", [7400 + 10 * i for i in range(64)])
     message = 640 * 100 // 15  # samples of a message of 64 characters
     tones = len(TONES)
     progress = len(LIMITS)
@@ -152,9 +157,15 @@ def cases() -> list[Case]:
             (*half, costs, deltas, groups, checksum.MAX_CHANGES),
             message, 260,
         ),
-        Case("dsp.alaw", "encode_alaw", (samples, bytes(BLOCK), BLOCK), BLOCK, 165),
+        Case(
+            "dsp.checksum", "list_changes",
+            (bytes(text), kinds, bytes(costs_of_bits), 64, *half[:1], costs, bytes(30), bytes(30), bytes(30)),
+            message, 99,
+        ),
+        Case("dsp.alaw", "encode_alaw", (samples, bytes(512), 400, 511, BLOCK), BLOCK, 165),
         Case("dsp.alaw", "decode_alaw", (bytes(range(256)), out, BLOCK), BLOCK, 85),
         Case("dsp.sine", "dual_tone", (out, tables.SINE, array("H", [7, 9]), BLOCK, 5710, 9904), BLOCK, 90),
+        Case("dsp.calm", "pass_calm", (levels, bytes(64), 60, 4, 7000, 8000), BLOCK, 3),
         Case("board.half_band", "decimate", (frames, out, BLOCK), BLOCK, 320),
         Case("board.half_band", "interpolate", (at_8_khz, array("h", [0] * 512), BLOCK), BLOCK, 320),
     ]  # fmt: skip

@@ -23,6 +23,7 @@ from firmware.line.ear import FIRST_CAS, TONE_COUNT
 CORE_HZ = 240_000_000
 SAMPLE_RATE = 8000
 IN_CALL = {
+    "pass_calm": 1,
     "decimate": 1,
     "high_pass": 1,
     "measure_hops": 1,
@@ -34,6 +35,7 @@ IN_CALL = {
     "encode_alaw": 1,
 }
 CALLER_ID_WINDOW = {
+    "pass_calm": 1,
     "decimate": 1,
     "high_pass": 1,
     "measure_hops": 1,
@@ -48,6 +50,9 @@ CALLER_ID_WINDOW = {
     "next_character": 2,
     "hard_byte": 2,
     "mean_strength": 2,
+    "take_strengths": 2,
+    "list_changes": 2,
+    "cheapest_paths": 2,
 }
 LIMITS = {"in a call": (IN_CALL, 10.0), "caller-ID window": (CALLER_ID_WINDOW, 25.0)}
 

@@ -114,11 +114,11 @@ class App:
     def _feel(self) -> None:
         """The pair: each reading through the loop sensor into the line's state."""
         readings, sensor = self.device.readings, self.sensor
-        while readings.take():
+        while readings.take(sensor.calm_low_mv, sensor.calm_high_mv):
             fact = sensor.feed(readings.at, readings.loop_mv, readings.flags)
             if fact:
                 self._handle_fact(fact)
-        self.state.tick(self.device.clock.read())
+        self.state.tick(self.device.clock)
 
     def _handle_fact(self, fact: int) -> None:
         sensor = self.sensor
@@ -130,7 +130,7 @@ class App:
 
     def _act(self) -> None:
         """What the box does to the line."""
-        self.dialer.step(self.device.clock.read())
+        self.dialer.step(self.device.clock)
 
     def _keep(self) -> None:
         """Flash: written while on-hook and ringing, never while recording."""

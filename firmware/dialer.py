@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from firmware.board.clock import Clock
     from firmware.board.device import Device
     from firmware.config import Config
     from firmware.line.state import LineState
@@ -88,11 +89,11 @@ class Dialer:
         if self._phase != _IDLE and fact in _ENDS:
             self._release("line")
 
-    def step(self, now: int) -> None:
+    def step(self, clock: "Clock") -> None:
         """One block."""
         if self._phase == _IDLE:
             return
-        waited_ms = since_ms(now, self._since)
+        waited_ms = since_ms(clock.read(), self._since)
         if not self._device.is_seized:
             self._release("maximum")
         elif self._phase == _WAITING and waited_ms >= self._config.values["dial_tone_wait_ms"]:

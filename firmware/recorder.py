@@ -79,7 +79,6 @@ class Recorder:
         self.lost = 0
         self._journal = journal
         self._ring = ring
-        self._codes = bytearray(BLOCK_SAMPLES)
         self._place = 0  # of the sample after the newest
         self._tick = 0  # when that sample was heard
         self._open: "list[Recording]" = []
@@ -100,8 +99,9 @@ class Recorder:
         level = loop_mv // 10
         self._levels[at] = level >> 8 & 255
         self._levels[at + 1] = level & 255
-        encode_alaw(samples, self._codes, BLOCK_SAMPLES)
-        self._write(self._codes, tick)
+        encode_alaw(samples, self._ring, self._place, _RING_MASK, BLOCK_SAMPLES)
+        self._place = self._place + BLOCK_SAMPLES & _PLACE_MASK
+        self._tick = tick
 
     def lose(self, samples: int, tick: int) -> None:
         """`samples` samples were never heard (an overrun ended at `tick`); a multiple of 8."""
@@ -192,12 +192,14 @@ class Recorder:
     def next_audio(self) -> "tuple[int, int, bytes] | None":
         """(call or CAPTURE, first sample, A-law bytes) of the next payload, or None."""
         for recording in self._open:
-            self._skip_overwritten(recording)
+            overwritten = (self._place - recording.place - recording.sent & _PLACE_MASK) - RING_SIZE
+            if overwritten > 0:
+                self._skip(recording, overwritten)
             if recording.gap_count and recording.call == CAPTURE:
                 self._abandon_capture()
                 return None
             ready = self._count(recording) - recording.sent
-            if (recording.length is None and ready < MAX_AUDIO_BYTES) or ready <= 0:
+            if ready < MAX_AUDIO_BYTES and (recording.length is None or ready <= 0):
                 continue
             self._flush_gap(recording)
             first = recording.sent
@@ -226,7 +228,7 @@ class Recorder:
 
     # -- inside
 
-    def _write(self, codes: "bytes | bytearray", tick: int) -> None:
+    def _write(self, codes: bytes, tick: int) -> None:
         size = len(codes)
         start = self._place & _RING_MASK
         if start + size <= RING_SIZE:
@@ -249,11 +251,7 @@ class Recorder:
         end = self._place if self._held is None else self._held
         return min((end - recording.place) & _PLACE_MASK, _MAX_SAMPLES)
 
-    def _skip_overwritten(self, recording: Recording) -> None:
-        behind = (self._place - recording.place - recording.sent) & _PLACE_MASK
-        overwritten = behind - RING_SIZE
-        if overwritten <= 0:
-            return
+    def _skip(self, recording: Recording, overwritten: int) -> None:
         overwritten = min(overwritten, self._count(recording) - recording.sent)
         if overwritten <= 0:
             return

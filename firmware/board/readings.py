@@ -10,6 +10,7 @@ from array import array
 from micropython import const
 
 from firmware.board.clock import MASK
+from firmware.dsp.calm import pass_calm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Readings:
     """A ring of (tick, loop_mv, flags), written by the timer and read by the loop.
 
     Attributes:
-        at: tick of the reading that `take` took; `loop_mv`: signed, thousandths of a volt; `flags`: RING |
-        REVERSED.
+        at: tick of the reading that `take` took; `flags`: RING | REVERSED, of the same.
+        loop_mv: of the last one taken or passed; signed, thousandths of a volt.
         dropped: readings that found the ring full.
     """
 
@@ -57,10 +58,14 @@ class Readings:
         self._flags[head] = self._read_flags()
         self._head = following
 
-    def take(self) -> bool:
-        """Step to the oldest reading not yet taken; False when there is none."""
-        tail = self._tail
-        if tail == self._head:
+    def take(self, low_mv: int, high_mv: int) -> bool:
+        """Pass the readings between low_mv and high_mv in which nothing rings, and take the next one; False
+        when there is none."""
+        head = self._head
+        tail = pass_calm(self._levels, self._flags, self._tail, head, low_mv, high_mv)
+        if tail == head:
+            self._tail = head
+            self.loop_mv = self._levels[head - 1 & _MASK]
             return False
         self.at = self._ticks[tail]
         self.loop_mv = self._levels[tail]

@@ -7,8 +7,9 @@ except ImportError:  # CPython
 
 
 @micropython.viper
-def encode_alaw(samples: ptr16, codes: ptr8, n: int):
-    """Encode n signed 16-bit samples to A-law codes (G.711 table 1a, even bits inverted)."""
+def encode_alaw(samples: ptr16, codes: ptr8, at: int, mask: int, n: int):
+    """Encode n signed 16-bit samples to A-law codes (G.711 table 1a, even bits inverted), from `at` on in a
+    ring (mask = size - 1)."""
     i = 0
     while i < n:
         x = (int(samples[i]) ^ 0x8000) - 0x8000
@@ -23,7 +24,7 @@ def encode_alaw(samples: ptr16, codes: ptr8, n: int):
             segment += 16
         if x > 15:
             segment += 16
-        codes[i] = (segment | (x & 15)) ^ sign
+        codes[(at + i) & mask] = (segment | (x & 15)) ^ sign
         i += 1
 
 

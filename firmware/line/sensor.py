@@ -7,8 +7,8 @@ Rules:
     3. A fact is stated after it has stood for its debounce time; `at` is the tick at which it began.
     4. One fact a reading: each is found by comparing what is with what was said, so the next reading finds
        the next.
-    5. While nothing is going on (_is_calm), a reading within _CALM_MV of the mean says nothing and is not
-       looked at further: nearly all are of that kind, and the loop has little time.
+    5. While nothing is going on (_is_calm), a reading within _CALM_MV of the mean says nothing and need not
+       be fed: nearly all are of that kind, and the loop has little time.
 """
 
 from array import array
@@ -59,6 +59,7 @@ class LoopSensor:
 
     Attributes:
         at: tick of the last fact. digit: of the last PULSE_DIGIT. loop_mv: slow mean of the size, mV.
+        calm_low_mv, calm_high_mv: a reading between them without ringing says nothing; equal: all do.
         bursting: ringing stands on the line.
     """
 
@@ -94,7 +95,7 @@ class LoopSensor:
         self._level_at = 0
         self._left_ringing = False
         self._calm_readings = 0
-        self._calm_low_mv = self._calm_high_mv = 0  # readings between say nothing; equal: all are looked at
+        self.calm_low_mv = self.calm_high_mv = 0
 
     @property
     def digit(self) -> str:
@@ -107,15 +108,13 @@ class LoopSensor:
         return self._state == CLOSED
 
     def feed(self, at: int, loop_mv: int, flags: int) -> int:
-        """Judge one reading.
+        """Judge one reading; those between calm_low_mv and calm_high_mv without ringing may be left out.
 
         Args:
             at: its tick. loop_mv: signed. flags: readings.RING.
         Returns:
             A fact of facts.py, mostly NOTHING.
         """
-        if self._calm_low_mv < loop_mv < self._calm_high_mv and not flags & RING:
-            return facts.NOTHING
         fact = self._judge(at, loop_mv, flags)
         self._look_for_calm()
         return fact
@@ -141,7 +140,7 @@ class LoopSensor:
         return self._follow_polarity(at, mean_mv)
 
     def _look_for_calm(self) -> None:
-        self._calm_low_mv = self._calm_high_mv = 0
+        self.calm_low_mv = self.calm_high_mv = 0
         if not self._is_calm():
             self._calm_readings = 0
         elif self._calm_readings < _CALM_READINGS:
@@ -150,7 +149,7 @@ class LoopSensor:
             mean_mv = self._sum >> 3
             low_mv, high_mv = mean_mv - _CALM_MV, mean_mv + _CALM_MV
             if _classify(low_mv) == _classify(high_mv) == self._state and not self._is_step(low_mv, high_mv):
-                self._calm_low_mv, self._calm_high_mv = low_mv, high_mv
+                self.calm_low_mv, self.calm_high_mv = low_mv, high_mv
 
     def _is_calm(self) -> bool:
         """Nothing is going on: all that is seen was said, and nothing is being counted or timed."""

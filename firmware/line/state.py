@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from firmware.board.clock import Clock
     from firmware.journal import Journal
     from firmware.line.ear import Ear
     from firmware.recorder import Recorder
@@ -115,10 +116,13 @@ class LineState:
             fields["call"] = self.call
             self._journal.append(at, kind, fields)
 
-    def tick(self, now: int) -> None:
+    def tick(self, clock: "Clock") -> None:
         """Let time pass; once a block."""
         limit_ms = _TIMEOUTS_MS.get(self.state)
-        if limit_ms is None or self._is_bursting or since_ms(now, self._since) < limit_ms:
+        if limit_ms is None or self._is_bursting:
+            return
+        now = clock.read()
+        if since_ms(now, self._since) < limit_ms:
             return
         if self.state != DIALLING or self._digits:
             self._move(TIMEOUT, now, None)
