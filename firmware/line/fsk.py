@@ -130,12 +130,9 @@ class FskReceiver:
         end = track_bits(self._ring, self._new_rows, self._tracker, self._at, self._space - self._mark)
         if not end:
             return None
-        rows = self._rows
-        self._bits = soften_bits(rows, SINE, self._soft, self._work, ROW * 2, ROW * 2 + end, self._bits, MASK)
-        i = 0
-        while i < ROW * 2:
-            rows[i] = rows[end + i]
-            i += 1
+        self._bits = soften_bits(
+            self._rows, SINE, self._soft, self._work, ROW * 2, ROW * 2 + end, self._bits, MASK
+        )
         self._hunt()
         fields = None
         if self._active:
