@@ -44,7 +44,7 @@ def encode_frame(session: int, frame_type: int, seq: int, ack: int, payload: byt
     if len(payload) > MAX_PAYLOAD:
         raise FrameError("long")
     body = struct.pack(HEADER, session & 0xFFFF, frame_type, seq & 0xFFFF, ack & 0xFFFF) + payload
-    return cobs_encode(body + struct.pack(">I", crc32(body) & 0xFFFFFFFF)) + b"\0"
+    return cobs_encode(body + struct.pack(">I", crc32(body))) + b"\0"
 
 
 def decode_frame(encoded: bytes) -> "tuple[int, int, int, int, bytes]":
@@ -56,12 +56,12 @@ def decode_frame(encoded: bytes) -> "tuple[int, int, int, int, bytes]":
     if len(encoded) > MAX_ENCODED:
         raise FrameError("long")
     body = cobs_decode(encoded)
-    if len(body) < HEADER_SIZE + CRC_SIZE:
-        raise FrameError("short")
     end = len(body) - CRC_SIZE
-    if struct.unpack(">I", body[end:])[0] != crc32(body[:end]) & 0xFFFFFFFF:
+    if end < HEADER_SIZE:
+        raise FrameError("short")
+    if body[end:] != struct.pack(">I", crc32(body[:end])):
         raise FrameError("crc")
-    session, frame_type, seq, ack = struct.unpack(HEADER, body[:HEADER_SIZE])
+    session, frame_type, seq, ack = struct.unpack_from(HEADER, body)
     if frame_type not in FRAME_TYPES:
         raise FrameError("type")
     if end - HEADER_SIZE > MAX_PAYLOAD:
@@ -71,19 +71,15 @@ def decode_frame(encoded: bytes) -> "tuple[int, int, int, int, bytes]":
 
 def cobs_encode(data: bytes) -> bytes:
     """Consistent-overhead byte stuffing: the result holds no zero byte."""
-    out = bytearray()
-    groups = data.split(b"\0")
-    last = len(groups) - 1
-    for index, group in enumerate(groups):
-        start = 0
-        while len(group) - start >= 254:
-            out.append(0xFF)
-            out.extend(group[start : start + 254])
-            start += 254
-        if index == last and start and start == len(group):
-            break
-        out.append(len(group) - start + 1)
-        out.extend(group[start:])
+    out = bytearray(b"\0" + data)  # the length of a group takes the place of the zero before it
+    at = 0
+    for size in map(len, data.split(b"\0")):
+        if size > 253:  # a full group has no zero behind it, and what follows is as if it stood alone
+            out[at] = 0xFF
+            rest = data[at + 254 :]
+            return bytes(out[: at + 255]) + (cobs_encode(rest) if rest else b"")
+        out[at] = size + 1
+        at += size + 1
     return bytes(out)
 
 
@@ -93,22 +89,20 @@ def cobs_decode(encoded: bytes) -> bytes:
     Raises:
         FrameError: `cobs`, for a zero byte inside or a group that runs past the end.
     """
-    out = bytearray()
+    if 0 in encoded:
+        raise FrameError("cobs")
+    out = bytearray(encoded)
+    size = len(out)
     at = 0
-    size = len(encoded)
     while at < size:
         code = encoded[at]
-        end = at + code
-        if code == 0 or end > size:
-            raise FrameError("cobs")
-        group = encoded[at + 1 : end]
-        if 0 in group:
-            raise FrameError("cobs")
-        out.extend(group)
-        at = end
-        if code != 0xFF and at < size:
-            out.append(0)
-    return bytes(out)
+        out[at] = 0
+        at += code
+        if code == 0xFF and at < size:
+            return bytes(out[1:at]) + cobs_decode(encoded[at:])
+    if at > size:
+        raise FrameError("cobs")
+    return bytes(out[1:])
 
 
 class FrameDecoder:

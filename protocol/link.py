@@ -84,12 +84,16 @@ class LinkEnd:
         hello: payload of this end's hello (protocol.messages), 1..256 bytes. May be set anew: a board's holds
             from the next session on; a host's may be empty until OPENED, and must be set before `poll` then.
         draw_session: returns a random integer 1..65535 (the board's; a host never calls it).
+
+    Attributes:
+        is_open: a session is open. foreign_frames: dropped, for they were of other sessions.
     """
 
     def __init__(self, is_board: bool, hello: bytes, draw_session: "Callable[[], int]") -> None:
         self.hello = hello
         self.decoder = FrameDecoder()
         self.foreign_frames = 0
+        self.is_open = False
         self._end = "board" if is_board else "host"
         self._state = "closed"
         self._draw_session = draw_session
@@ -105,11 +109,6 @@ class LinkEnd:
         self._hello_ms: "int | None" = None  # when the last hello or ask was said in this state
         self._hello_due = False
         self._reset_channels()
-
-    @property
-    def is_open(self) -> bool:
-        """True while a session is open."""
-        return self._state == "open"
 
     @property
     def retransmitted(self) -> int:
@@ -136,6 +135,7 @@ class LinkEnd:
         if next_state != self._state and next_state == "closed":
             self._hello_ms = None
         self._state = next_state
+        self.is_open = next_state == "open"
 
     def _draw(self, now_ms: int, session: int, nonce: int, payload: bytes) -> None:
         self._drawn = self._draw_session() & 0xFFFF or 1
@@ -201,9 +201,10 @@ class LinkEnd:
     def _handle_frame(self, frame_type: int, seq: int, ack: int, payload: bytes, now_ms: int) -> None:
         channel = _CHANNELS.get(frame_type, frame_type)
         bitmap = payload if frame_type in _CHANNELS else b""
-        newest = self._senders[channel].acknowledge(ack, bitmap, now_ms)
+        sender = self._senders[channel]
+        newest = sender.acknowledge(ack, bitmap, now_ms)
         if newest:
-            self._senders[channel].lose_before(newest)
+            sender.lose_before(newest)
             if channel == AUDIO:  # the peer acknowledges control first, so this speaks for both
                 self._senders[CONTROL].lose_before(newest)
         if frame_type == channel and len(self._inputs) < MAX_INPUTS:
@@ -214,7 +215,7 @@ class LinkEnd:
 
     def room(self, channel: int) -> int:
         """How many payloads `send` takes now on CONTROL or AUDIO; 0 while the session is closed."""
-        return self._senders[channel].room() if self.is_open else 0
+        return self._senders[channel].room if self.is_open else 0
 
     def send(self, channel: int, payload: bytes) -> bool:
         """Queue one payload of at most 256 bytes; False when there is no room (nothing is kept then).
@@ -243,10 +244,10 @@ class LinkEnd:
             out.extend(self._build_hello())
             self._said_ms = now_ms
         if self.is_open:
-            for channel in (CONTROL, AUDIO):
-                self._say_ack(out, channel, now_ms)
-            for channel in (CONTROL, AUDIO):
-                self._say_frames(out, channel, now_ms, budget)
+            self._say_ack(out, CONTROL, now_ms)
+            self._say_ack(out, AUDIO, now_ms)
+            self._say_frames(out, CONTROL, now_ms, budget)
+            self._say_frames(out, AUDIO, now_ms, budget)
         return bytes(out)
 
     def _keep_time(self, now_ms: int) -> None:
@@ -274,8 +275,7 @@ class LinkEnd:
 
     def _say_ack(self, out: bytearray, channel: int, now_ms: int) -> None:
         receiver = self._receivers[channel]
-        quiet = channel == CONTROL and now_ms - self._said_ms >= KEEPALIVE_MS
-        if receiver.ack_due or quiet:
+        if receiver.ack_due or (channel == CONTROL and now_ms - self._said_ms >= KEEPALIVE_MS):
             receiver.ack_due = False
             self._say(out, _ACKS[channel], 0, receiver.expected, receiver.build_bitmap(), now_ms)
 

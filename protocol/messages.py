@@ -182,7 +182,7 @@ def _check_parts(parts: "Any", shape: "tuple[str, ...]") -> None:
 
 
 def _is_uint(value: "Any", greatest: int = UINT32_MAX) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= greatest
+    return type(value) is int and 0 <= value <= greatest  # a bool is none
 
 
 def _is_ranges(value: "Any") -> bool:

@@ -30,9 +30,13 @@ class Sender:
 
     Args:
         size: most frames that are queued or unacknowledged at once, 1..64.
+
+    Attributes:
+        room: how many frames `append` takes. retransmitted: frames transmitted more than once.
     """
 
     def __init__(self, size: int) -> None:
+        self.room = size
         self.retransmitted = 0
         self._size = size
         self._next_seq = 0
@@ -43,15 +47,12 @@ class Sender:
         self._srtt_x8 = 0
         self._var_x4 = 0
 
-    def room(self) -> int:
-        """How many frames `append` takes."""
-        return self._size - len(self._slots)
-
     def append(self, payload: bytes) -> None:
         """Queue one payload; the caller has asked `room`."""
         self._slots.append(Slot(self._next_seq, payload))
         self._next_seq = (self._next_seq + 1) & 0xFFFF
         self._due += 1
+        self.room -= 1
 
     def next_frame(self, now_ms: int, order: int) -> "Slot | None":
         """The frame to transmit now, oldest first, or None.
@@ -59,14 +60,17 @@ class Sender:
         Args:
             order: number of this transmission on the line, from 1, rising over all channels.
         """
-        self._time_out(now_ms)
+        count = len(self._slots)
+        if self._due < count and now_ms - self._timer_ms >= self._timeout_ms:
+            self._time_out(now_ms)
         if not self._due:
             return None
-        if self._due == len(self._slots):
+        if self._due == count:
             self._timer_ms = now_ms
         slot = self._oldest(in_flight=False)
         self._due -= 1
-        self.retransmitted += slot.tries > 0
+        if slot.tries:
+            self.retransmitted += 1
         slot.order = order
         slot.sent_ms = now_ms
         slot.tries += 1
@@ -96,12 +100,15 @@ class Sender:
             if not slot.tries or not self._has_arrived(slot.seq, expected, bitmap):
                 kept.append(slot)
                 continue
-            newest = max(newest, slot.order)
-            self._due -= slot.order == 0
+            if slot.order > newest:
+                newest = slot.order
+            elif not slot.order:
+                self._due -= 1
             if slot.tries == 1 and first_sent_ms < 0:
                 first_sent_ms = slot.sent_ms
         if len(kept) < len(self._slots):
             self._slots = kept
+            self.room = self._size - len(kept)
             self._timer_ms = now_ms
         if first_sent_ms >= 0:
             self._measure(now_ms - first_sent_ms)
@@ -128,11 +135,10 @@ class Sender:
 
     def _time_out(self, now_ms: int) -> None:
         """RFC 6298 5.4-5.6: the oldest in flight again, the timer backed off and restarted."""
-        if self._due < len(self._slots) and now_ms - self._timer_ms >= self._timeout_ms:
-            self._oldest(in_flight=True).order = 0
-            self._due += 1
-            self._timer_ms = now_ms
-            self._timeout_ms = min(2 * self._timeout_ms, MAX_TIMEOUT_MS)
+        self._oldest(in_flight=True).order = 0
+        self._due += 1
+        self._timer_ms = now_ms
+        self._timeout_ms = min(2 * self._timeout_ms, MAX_TIMEOUT_MS)
 
     def _measure(self, rtt_ms: int) -> None:
         """RFC 6298 2.2-2.3 in integers: srtt scaled by 8, the variation by 4."""

@@ -39,7 +39,7 @@ def test_an_acknowledgement_that_comes_after_all_saves_the_retransmission() -> N
     sender.acknowledge(2, b"", 10)
     assert sender.next_deadline_ms() == 10 + sender._timeout_ms
     assert drain(sender, 10) == []
-    assert sender.room() == 7
+    assert sender.room == 7
 
 
 def test_a_frame_never_transmitted_cannot_be_acknowledged() -> None:
@@ -91,7 +91,7 @@ def test_any_acknowledgement_leaves_the_counts_right(expected: int, bitmap: byte
     sender.lose_before(3)
     sender.acknowledge(expected, bitmap, 5)
     assert sender._due == sum(slot.order == 0 for slot in sender._slots)
-    assert 0 <= 8 - sender.room() <= 6
+    assert 0 <= 8 - sender.room <= 6
 
 
 @given(st.lists(st.integers(0, 0xFFFF), max_size=40))
