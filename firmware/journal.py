@@ -98,7 +98,8 @@ class Journal:
 
     def next_event(self) -> "bytes | None":
         """The next event to send in this session as an encoded message, or None."""
-        self._tell_losses()
+        if self._losses_count:
+            self._tell_losses()
         return self._ram.next_event() or self._backlog.next_event()
 
     def rewind(self) -> None:

@@ -15,6 +15,8 @@ Rules:
        from the oldest sample that may still have been under way.
 """
 
+import struct
+
 from micropython import const
 
 from firmware.board.clock import since_ms
@@ -96,9 +98,7 @@ class Recorder:
     def feed(self, samples: "array[int]", tick: int, loop_mv: int) -> None:
         """Take one block of 256 samples whose last was heard at `tick`, with the loop's voltage (signed)."""
         at = 2 * (self._place // CAPTURE_STEP % _LEVELS)
-        level = loop_mv // 10
-        self._levels[at] = level >> 8 & 255
-        self._levels[at + 1] = level & 255
+        struct.pack_into(">h", self._levels, at, loop_mv // 10)
         encode_alaw(samples, self._ring, self._place, _RING_MASK, BLOCK_SAMPLES)
         self._place = self._place + BLOCK_SAMPLES & _PLACE_MASK
         self._tick = tick
@@ -192,15 +192,16 @@ class Recorder:
     def next_audio(self) -> "tuple[int, int, bytes] | None":
         """(call or CAPTURE, first sample, A-law bytes) of the next payload, or None."""
         for recording in self._open:
-            overwritten = (self._place - recording.place - recording.sent & _PLACE_MASK) - RING_SIZE
-            if overwritten > 0:
-                self._skip(recording, overwritten)
-            if recording.gap_count and recording.call == CAPTURE:
-                self._abandon_capture()
-                return None
             ready = self._count(recording) - recording.sent
             if ready < MAX_AUDIO_BYTES and (recording.length is None or ready <= 0):
                 continue
+            overwritten = (self._place - recording.place - recording.sent & _PLACE_MASK) - RING_SIZE
+            if overwritten > 0:
+                if recording.call == CAPTURE:
+                    self._abandon_capture()
+                    return None
+                self._skip(recording, min(overwritten, ready))
+                return self.next_audio()
             self._flush_gap(recording)
             first = recording.sent
             size = min(ready, MAX_AUDIO_BYTES)
@@ -252,9 +253,6 @@ class Recorder:
         return min((end - recording.place) & _PLACE_MASK, _MAX_SAMPLES)
 
     def _skip(self, recording: Recording, overwritten: int) -> None:
-        overwritten = min(overwritten, self._count(recording) - recording.sent)
-        if overwritten <= 0:
-            return
         if not recording.gap_count:
             recording.gap_first = recording.sent
         recording.gap_count += overwritten

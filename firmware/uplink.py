@@ -95,7 +95,8 @@ class Uplink:
             self.link.give_up(now_ms)
             raise
         self._idle_since = now
-        self._idle_ms = self.link.next_deadline_ms(now_ms) - now_ms
+        is_sending = self.link.is_open and not self._recorder.is_idle
+        self._idle_ms = 0 if is_sending else self.link.next_deadline_ms(now_ms) - now_ms
 
     def _exchange(self, data: "bytes | None", now: int, now_ms: int, clock: "Clock") -> None:
         if data:
@@ -169,11 +170,13 @@ class Uplink:
 
     def _fill_audio(self, clock: "Clock") -> None:
         link = self.link
-        while link.room(AUDIO) > AUDIO_WINDOW - _AUDIO_FRAMES:
+        room = link.room(AUDIO) - (AUDIO_WINDOW - _AUDIO_FRAMES)
+        while room > 0:
+            room -= 1
             audio = self._recorder.next_audio()
             if audio is None:
                 break
-            link.send(AUDIO, encode_audio(audio[0], audio[1], audio[2]))
+            link.send(AUDIO, encode_audio(*audio))
         if link.room(AUDIO) == AUDIO_WINDOW:
             self._recorder.acknowledged()
         captured = self._recorder.captured

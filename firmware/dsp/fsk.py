@@ -242,7 +242,8 @@ def soften_bits(
     either value of it, the best of the four windows counts; the difference of the two energies, over the
     expected energy, is the soft value: 128 + (-127 space .. 127 mark), written to soft[at & mask] upwards.
     A bit hit by a click is empty: its neighbours decide. They and it count a half, for the click has edges.
-    Returns the new `at`; the last two rows have gone to the front. work: 8 words, and in the ninth the mean of the energies that counted, >> 10.
+    Returns the new `at`; the last two rows have gone to the front. work: 8 words, and in the ninth the mean
+    of the energies that counted, >> 10.
     """
     while row < end:
         best = 0

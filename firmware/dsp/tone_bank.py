@@ -37,9 +37,20 @@ class ToneBank:
 
         samples: offset binary; totals: the sum of each hop's samples, in the ring of eight.
         """
-        cosines, sines, states = self._cosines, self._sines, self._states
         correlate_tones(
-            0, 0, 0, samples, cosines, sines, totals, states, self.sums, SINE, hop & 4, self.tones, tones
+            0,
+            0,
+            0,
+            samples,
+            self._cosines,
+            self._sines,
+            totals,
+            self._states,
+            self.sums,
+            SINE,
+            hop & 4,
+            self.tones,
+            tones,
         )
 
 

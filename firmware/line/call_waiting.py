@@ -37,11 +37,11 @@ class CallWaiting:
         """A message may follow now."""
         return self._window > 0
 
-    def judge(self, sums: "array[int]", energies: "array[int]", tones: int, first: int, hop: int) -> bool:
-        """Look for CAS in the four hops of a block; True if there is something to follow: then `step`
+    def judge(self, sums: "array[int]", energies: "array[int]", tones: int, first: int, hop: int) -> int:
+        """Look for CAS in the four hops of a block; not 0 if there is something to follow: then `step`
         takes each."""
         self._pairs = find_pairs(sums, energies, tones, first, hop)
-        return self._pairs > 0 or self._lasted > 0 or self._window > 0
+        return self._pairs or self._lasted or self._window
 
     def step(self, hop: int) -> "Fields | None":
         """Take one hop; returns the fields of a call_waiting whose caller stayed unknown."""
