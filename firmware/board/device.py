@@ -9,7 +9,7 @@ from firmware.board import pins
 from firmware.board.clock import Clock, since_ms
 from firmware.board.codec import Codec
 from firmware.board.link_port import open_port
-from firmware.board.readings import PERIOD_MS, REVERSED, RING, Readings
+from firmware.board.readings import PERIOD_MS, Readings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Device:
         self.clock = Clock()
         self.codec = Codec()
         self.port = open_port()
-        self.readings = Readings(self.line_mv, self._read_flags)
+        self.readings = Readings(self.line_mv, self._ring_pin.value)
         self._watchdog = WDT(timeout=_WATCHDOG_MS)
         self._timer = Timer(0)
         self._timer.init(period=PERIOD_MS, mode=Timer.PERIODIC, callback=self._on_timer)
@@ -90,9 +90,6 @@ class Device:
     def boot_reason(self) -> str:
         """Why this boot happened, a word of the boot event."""
         return _CAUSES.get(machine.reset_cause(), "software")
-
-    def _read_flags(self) -> int:
-        return (0 if self._ring_pin.value() else RING) | (0 if self._polarity_pin.value() else REVERSED)
 
     def _on_timer(self, timer: Timer) -> None:
         if self.is_seized and since_ms(self.clock.read(), self._seized_at) > _MAX_SEIZE_MS:

@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 PERIOD_MS = 5
 _SIZE = const(64)
 _MASK = _SIZE - 1
-RING, REVERSED = 1, 2
+RING = 1
 
 
 class Readings:
     """A ring of (tick, loop_mv, flags), written by the timer and read by the loop.
 
     Attributes:
-        at: tick of the reading that `take` took; `flags`: RING | REVERSED, of the same.
+        at: tick of the reading that `take` took; `flags`: RING, or 0, of the same.
         loop_mv: of the last one taken or passed; signed, thousandths of a volt.
         dropped: readings that found the ring full.
     """
 
-    def __init__(self, read_line_mv: "Callable[[], int]", read_flags: "Callable[[], int]") -> None:
+    def __init__(self, read_line_mv: "Callable[[], int]", read_ring_pin: "Callable[[], int]") -> None:
         self.at = 0
         self.loop_mv = 0
         self.flags = 0
         self.dropped = 0
         self._read_line_mv = read_line_mv
-        self._read_flags = read_flags
+        self._read_ring_pin = read_ring_pin
         self._ticks = array("I", [0] * _SIZE)
         self._levels = array("i", [0] * _SIZE)
         self._flags = bytearray(_SIZE)
@@ -55,7 +55,7 @@ class Readings:
             return
         self._ticks[head] = time.ticks_ms() & MASK  # type: ignore[operator]
         self._levels[head] = self._read_line_mv()
-        self._flags[head] = self._read_flags()
+        self._flags[head] = self._read_ring_pin() ^ RING  # low while it rings
         self._head = following
 
     def take(self, low_mv: int, high_mv: int) -> bool:

@@ -11,13 +11,23 @@ UNREACHED = 0x7FFF
 
 @micropython.viper
 def cheapest_paths(
-    best: ptr16, second: ptr16, paths: ptr32, costs: ptr16, deltas: ptr8, groups: ptr8, changes: int
+    r: int,
+    a: int,
+    to: int,
+    best: ptr16,
+    second: ptr16,
+    paths: ptr32,
+    costs: ptr16,
+    deltas: ptr8,
+    groups: ptr8,
+    changes: int,
 ):
     """Cheapest and second cheapest way to change a sum by each residue modulo 256.
 
     Change i costs costs[i] and adds deltas[i]; changes of one group (neighbours in the list) exclude each
     other. best[r], second[r]: costs, 0x7FFF where there is no way; paths[r]: the set of changes of the best
-    way, one bit each. The arrays are 512 long: the upper half is work space.
+    way, one bit each. The arrays are 512 long: the upper half is work space. r, a, to: 0 (they claim the
+    registers).
     """
     r = 0
     while r < 256:
@@ -42,21 +52,25 @@ def cheapest_paths(
             while r < 256:
                 to = (r + delta) & 0xFF
                 a = int(best[256 + r]) + cost
-                if a < int(best[to]):
-                    second[to] = best[to]
-                    best[to] = a
-                    paths[to] = int(paths[256 + r]) | (1 << i)
-                elif a < int(second[to]):
-                    second[to] = a
-                a = int(second[256 + r]) + cost
                 if a < int(second[to]):
-                    second[to] = a
+                    if a < int(best[to]):
+                        second[to] = best[to]
+                        best[to] = a
+                        paths[to] = int(paths[256 + r]) | (1 << i)
+                    else:
+                        second[to] = a
+                    a = int(second[256 + r]) + cost
+                    if a < int(second[to]):
+                        second[to] = a
                 r += 1
             i += 1
 
 
 @micropython.viper
 def list_changes(
+    i: int,
+    cost: int,
+    difference: int,
     data: ptr8,
     kinds: ptr8,
     strengths: ptr8,
@@ -72,7 +86,7 @@ def list_changes(
     A byte of kind 1..10 is a digit below that number: it may become each of the others, which is one group.
     Of any other byte each bit may change, a group each. strengths: cost of each bit (0..127), lowest first.
     costs, deltas, groups: as `cheapest_paths` reads them. places: the byte of each change. Of changes that
-    cost the same the first ones are listed. counts: 512 words of work space.
+    cost the same the first ones are listed. counts: 512 words of work space. i, cost, difference: 0.
     Returns how many changes were listed.
     """
     i = 0

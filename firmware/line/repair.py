@@ -68,23 +68,15 @@ class Repairer:
                 return False
         cost += _snap_digits(data, strengths, kinds)
         # Changes of bytes that give the structure are listed too: they are never made, but they compete.
-        count = list_changes(
-            data,
-            kinds,
-            strengths,
-            len(data),
-            self._best,
-            self._costs,
-            self._deltas,
-            self._groups,
-            self._places,
-        )
-        cheapest_paths(self._best, self._second, self._paths, self._costs, self._deltas, self._groups, count)
+        best, costs, deltas, groups = self._best, self._costs, self._deltas, self._groups
+        n = len(data)
+        count = list_changes(0, 0, 0, data, kinds, strengths, n, best, costs, deltas, groups, self._places)
+        cheapest_paths(0, 0, 0, best, self._second, self._paths, costs, deltas, groups, count)
         residue = -sum(data) & 0xFF
-        best = self._best[residue]
-        if best == UNREACHED or cost + best > _MAX_COST:
+        least = best[residue]
+        if least == UNREACHED or cost + least > _MAX_COST:
             return False
-        if self._second[residue] - best < _MARGIN:
+        if self._second[residue] - least < _MARGIN:
             return False
         return self._change(data, strengths, kinds, self._paths[residue], doubtful)
 

@@ -118,6 +118,9 @@ def test_cheapest_paths_against_exhaustion() -> None:
     best, second = array("H", [0] * 512), array("H", [0] * 512)
     paths = array("I", [0] * 512)
     cheapest_paths(
+        0,
+        0,
+        0,
         best,
         second,
         paths,
