@@ -225,9 +225,10 @@ class LinkEnd:
         """
         if len(payload) > MAX_PAYLOAD:
             raise FrameError("long")
-        if not self.room(channel):
+        sender = self._senders[channel]
+        if not (self.is_open and sender.room):
             return False
-        self._senders[channel].append(bytes(payload))
+        sender.append(bytes(payload))
         return True
 
     def poll(self, now_ms: int, budget: int = 4096) -> bytes:
