@@ -122,7 +122,7 @@ def cases() -> list[Case]:
     tones = len(TONES)
     progress = len(LIMITS)
     return [
-        Case("dsp.filters", "high_pass", (samples, out, BLOCK, state, SECTIONS), BLOCK, 250),
+        Case("dsp.filters", "high_pass", (0, 0, 0, samples, out, BLOCK, state, SECTIONS), BLOCK, 225),
         Case("dsp.filters", "measure_hops", (0, 0, 0, clean, energies, hop_totals, 4), BLOCK, 46),
         Case(
             "dsp.tone_bank", "correlate_tones",
@@ -140,7 +140,6 @@ def cases() -> list[Case]:
             (digit_sums, digit_energies, LIMITS, bytes(4), powers, tones, 0, 2),
             BLOCK, 75,
         ),
-        Case("dsp.dtmf", "digit_power", (digit_sums, tones, 3, 5), 64, 3),
         Case("dsp.fsk", "fsk_bank", (fsk_samples, tables.SINE, ring, 9, BLOCK, 77, 141, totals), BLOCK, 300),
         Case("dsp.fsk", "track_bits", (filled_ring, rows, fsk.new_tracker(), at, 64), BLOCK, 360),
         Case(
@@ -163,11 +162,11 @@ def cases() -> list[Case]:
             (0, 0, 0, bytes(text), kinds, bytes(costs_of_bits), 64, half[0], costs, *spare),
             message, 55,
         ),
-        Case("dsp.alaw", "encode_alaw", (samples, bytes(512), 400, 511, BLOCK), BLOCK, 165),
+        Case("dsp.alaw", "encode_alaw", (0, 0, 0, samples, bytes(512), 400, 511, BLOCK), BLOCK, 145),
         Case("dsp.alaw", "decode_alaw", (bytes(range(256)), out, BLOCK), BLOCK, 85),
         Case("dsp.sine", "dual_tone", (out, tables.SINE, array("H", [7, 9]), BLOCK, 5710, 9904), BLOCK, 90),
         Case("dsp.calm", "pass_calm", (levels, bytes(64), 60, 4, 7000, 8000), BLOCK, 3),
-        Case("board.half_band", "decimate", (frames, out, BLOCK), BLOCK, 320),
+        Case("board.half_band", "decimate", (0, 0, 0, frames, out, BLOCK), BLOCK, 275),
         Case("board.half_band", "interpolate", (at_8_khz, array("h", [0] * 512), BLOCK), BLOCK, 320),
     ]  # fmt: skip
 
@@ -193,7 +192,9 @@ def loud_cases() -> list[Case]:
     work, powers, tones = array("h", [0] * 9), array("I", [0] * 16 + [1 << 28]), len(TONES)
     state = filters.new_high_pass_state()
     return [
-        Case("dsp.filters", "high_pass", (samples, out, BLOCK, state, SECTIONS), BLOCK, 999, LOUD),
+        Case(
+            "dsp.filters", "high_pass", (0, 0, 0, samples, out, BLOCK, state, SECTIONS), BLOCK, 999, LOUD
+        ),
         Case("dsp.filters", "measure_hops", (0, 0, 0, clean, energies, totals, 4), BLOCK, 999, LOUD),
         Case(
             "dsp.tone_bank", "correlate_tones",

@@ -31,7 +31,6 @@ IN_CALL = {
     "strongest_tones": 1,
     "find_pairs": 1,
     "judge_dtmf": 1,
-    "digit_power": 1,
     "encode_alaw": 1,
 }
 CALLER_ID_WINDOW = {
@@ -41,7 +40,6 @@ CALLER_ID_WINDOW = {
     "measure_hops": 1,
     "correlate_tones": FIRST_CAS / TONE_COUNT,
     "judge_dtmf": 1,
-    "digit_power": 1,
     "encode_alaw": 1,
     "fsk_bank": 2,
     "track_bits": 2,

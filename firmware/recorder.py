@@ -97,10 +97,11 @@ class Recorder:
 
     def feed(self, samples: "array[int]", tick: int, loop_mv: int) -> None:
         """Take one block of 256 samples whose last was heard at `tick`, with the loop's voltage (signed)."""
-        at = 2 * (self._place // CAPTURE_STEP % _LEVELS)
+        place = self._place
+        at = 2 * (place // CAPTURE_STEP % _LEVELS)
         struct.pack_into(">h", self._levels, at, loop_mv // 10)
-        encode_alaw(samples, self._ring, self._place, _RING_MASK, BLOCK_SAMPLES)
-        self._place = self._place + BLOCK_SAMPLES & _PLACE_MASK
+        encode_alaw(0, 0, 0, samples, self._ring, place, _RING_MASK, BLOCK_SAMPLES)
+        self._place = place + BLOCK_SAMPLES & _PLACE_MASK
         self._tick = tick
 
     def lose(self, samples: int, tick: int) -> None:

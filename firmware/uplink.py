@@ -95,8 +95,10 @@ class Uplink:
             self.link.give_up(now_ms)
             raise
         self._idle_since = now
-        is_sending = self.link.is_open and not self._recorder.is_idle
-        self._idle_ms = 0 if is_sending else self.link.next_deadline_ms(now_ms) - now_ms
+        if self.link.is_open and not self._recorder.is_idle:
+            self._idle_ms = 0  # the next block has audio to send, or to see acknowledged
+        else:
+            self._idle_ms = self.link.next_deadline_ms(now_ms) - now_ms
 
     def _exchange(self, data: "bytes | None", now: int, now_ms: int, clock: "Clock") -> None:
         if data:

@@ -77,7 +77,7 @@ class Codec:
             self._filled = filled
             return False
         self._filled = 0
-        decimate(self._frames, self.samples, BLOCK)
+        decimate(0, 0, 0, self._frames, self.samples, BLOCK)
         return True
 
     def write(self, samples: "array[int]") -> None:

@@ -18,9 +18,9 @@ ODD_TAPS = (-84, 290, -690, 1437, -3053, 10292)
 
 
 @micropython.viper
-def decimate(frames: ptr16, samples: ptr16, n: int):
+def decimate(i: int, acc: int, j: int, frames: ptr16, samples: ptr16, n: int):
     """Make n samples at 8 kHz out of TAIL + 2n frames at 16 kHz, then move the last TAIL frames to the
-    front."""
+    front. i, acc, j: 0 (they claim the registers)."""
     i = 0
     j = 0
     while j < n:

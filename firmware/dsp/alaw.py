@@ -7,9 +7,9 @@ except ImportError:  # CPython
 
 
 @micropython.viper
-def encode_alaw(samples: ptr16, codes: ptr8, at: int, mask: int, n: int):
+def encode_alaw(x: int, i: int, segment: int, samples: ptr16, codes: ptr8, at: int, mask: int, n: int):
     """Encode n signed 16-bit samples to A-law codes (G.711 table 1a, even bits inverted), from `at` on in a
-    ring (mask = size - 1)."""
+    ring (mask = size - 1). x, i, segment: 0 (they claim the registers)."""
     i = 0
     while i < n:
         x = (int(samples[i]) ^ 0x8000) - 0x8000

@@ -156,20 +156,3 @@ def judge_dtmf(
         digits[hop & 3] = digit
         hop += 1
     return count
-
-
-# As in judge_dtmf: powers stay below 2^30.
-@micropython.viper
-def digit_power(sums: ptr16, tones: int, hop: int, digit: int) -> int:
-    """Power of the weaker tone of `digit` in one hop, >> 4."""
-    i = ((hop & 7) * tones + (digit >> 2)) << 1
-    re = (int(sums[i]) ^ 0x8000) - 0x8000
-    im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
-    power = re * re + im * im
-    i = ((hop & 7) * tones + 4 + (digit & 3)) << 1
-    re = (int(sums[i]) ^ 0x8000) - 0x8000
-    im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
-    other = re * re + im * im
-    if other < power:
-        power = other
-    return power >> 4

@@ -21,11 +21,11 @@ def new_high_pass_state() -> "array[int]":
 
 # gain Q13 * (x0 - 2 x1 + x2) <= 7550 * 2^17 = 0.99e9; with the poles' part 1.72e9, below 2^31.
 @micropython.viper
-def high_pass(samples: ptr16, clean: ptr16, n: int, state: ptr16, sections: ptr16):
+def high_pass(i: int, acc: int, y1: int, samples: ptr16, clean: ptr16, n: int, state: ptr16, sections: ptr16):
     """Both second-order sections over n samples, signed, into `clean`, offset binary (32768 = 0); saturating.
 
     y0 = (gain (x0 - 2 x1 + x2) + back1 y1 - back2 y2 + remainder) >> 13; the remainder is kept, so that
-    rounding makes no DC and no limit cycle.
+    rounding makes no DC and no limit cycle. i, acc, y1: 0 (they claim the registers).
     """
     flip = 0x8000
     at = 0

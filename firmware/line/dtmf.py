@@ -2,7 +2,7 @@
 
 from array import array
 
-from firmware.dsp.dtmf import FLOOR, NO_DIGIT, POWERS_KEPT, digit_power, judge_dtmf
+from firmware.dsp.dtmf import FLOOR, NO_DIGIT, POWERS_KEPT, judge_dtmf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ class KeyDetector:
         digit = self._digits[hop & 3]
         told = NO_DIGIT
         if self._key != NO_DIGIT:
-            told = self._follow(digit, digit_power(sums, tones, hop, self._key))
+            at = (hop & 7) * tones
+            low, high = at + (self._key >> 2), at + 4 + (self._key & 3)
+            told = self._follow(digit, min(_power(sums, low), _power(sums, high)) >> 4)
         elif self._since:
             self._since -= 1
         if digit != NO_DIGIT and digit == self._candidate and digit != self._key:
@@ -126,6 +128,11 @@ class KeyDetector:
         self._told = True
         self.onset = self._down
         return self._key
+
+
+def _power(sums: "array[int]", at: int) -> int:
+    re, im = sums[2 * at], sums[2 * at + 1]
+    return re * re + im * im
 
 
 STRICT_REST = 3  # off-hook, against talk-off

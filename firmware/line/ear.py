@@ -78,7 +78,7 @@ class Ear:
         tone_detected {tone, freq_hz}, or {tone: connected, method: ringback}.
         """
         clean, hop = self._clean, self._hop
-        high_pass(samples, clean, BLOCK, self._high_pass, HIGH_PASS_SECTIONS)
+        high_pass(0, 0, 0, samples, clean, BLOCK, self._high_pass, HIGH_PASS_SECTIONS)
         measure_hops(0, 0, 0, clean, self._energies, self._totals, hop & BLOCK_HOPS)
         self._hop = hop + BLOCK_HOPS & HOP_WRAP
         if self._off_hook:
