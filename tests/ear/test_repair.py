@@ -5,8 +5,8 @@ from array import array
 import numpy as np
 import pytest
 
-from firmware.dsp.checksum import MAX_CHANGES, UNREACHED, cheapest_paths
-from firmware.line.repair import Repairer, find_layout
+from firmware.dsp.checksum import MAX_CHANGES, UNREACHED, cheapest_paths, list_changes
+from firmware.line.repair import FREE_KIND, Repairer, find_layout
 from sim.signals.messages import Caller, mdmf, sdmf
 
 MESSAGE = mdmf(Caller("13912345678", name="LI NA", date="03171656"))
@@ -134,3 +134,36 @@ def test_cheapest_paths_against_exhaustion() -> None:
         assert (best[residue], second[residue]) == (ways[0], ways[1])
         if ways[0] != UNREACHED:
             assert sum(int(costs[i]) for i in range(changes) if paths[residue] >> i & 1) == ways[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_cheapest_changes_are_listed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    strengths = rng.integers(0, 128, 8 * len(MESSAGE)).tolist()
+    kinds = find_layout(bytearray(MESSAGE))
+    assert kinds is not None
+    expected = sorted(every_change(MESSAGE, kinds, strengths))[:MAX_CHANGES]
+    costs, counts = array("H", [0] * MAX_CHANGES), array("H", [0] * 512)
+    deltas, groups, places = (bytearray(MAX_CHANGES) for _ in range(3))
+    count = list_changes(
+        0, 0, 0, MESSAGE, kinds, array("b", strengths), len(MESSAGE), counts, costs, deltas, groups, places
+    )
+    assert sorted(zip(costs, places, deltas, strict=True)) == sorted((c, at, d) for c, at, _, d in expected)
+    assert count == MAX_CHANGES and list(places) == sorted(places)
+    parts = sorted({(at, part) for _, at, part, _ in expected})
+    assert sorted(set(groups)) == list(range(groups[0], groups[0] + len(parts)))
+
+
+def every_change(message: bytes, kinds: bytearray, strengths: list[int]) -> list[tuple[int, int, int, int]]:
+    """(cost, byte, bit or 0 of a digit, what it adds to the sum)."""
+    changes = []
+    for at in range(2, len(message)):
+        byte = message[at]
+        if 0 < kinds[at] < FREE_KIND:
+            others = [(0, 0x30 + digit) for digit in range(kinds[at]) if 0x30 + digit != byte]
+        else:
+            others = [(bit, byte ^ 1 << bit) for bit in range(8)]
+        for part, other in others:
+            cost = sum(strengths[8 * at + bit] for bit in range(8) if (byte ^ other) >> bit & 1)
+            changes.append((cost, at, part, other - byte & 0xFF))
+    return changes
