@@ -45,10 +45,8 @@ class KeyDetector:
 
     def judge(self, sums: "array[int]", energies: "array[int]", tones: int, hop: int) -> bool:
         """Judge the four hops of a block; True if there is something in them: then `step` takes each."""
-        digits, powers = self._digits, self._powers
-        return (
-            judge_dtmf(sums, energies, LIMITS, digits, powers, tones, hop, self.rest) > 0 or not self._rests
-        )
+        found = judge_dtmf(sums, energies, LIMITS, self._digits, self._powers, tones, hop, self.rest)
+        return found > 0 or not self._rests
 
     def step(self, sums: "array[int]", tones: int, hop: int, dial_tone: bool = False) -> int:
         """Take one hop that was judged; returns a key's index when it is certain, else NO_DIGIT.
