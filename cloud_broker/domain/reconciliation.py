@@ -69,7 +69,7 @@ class BootFacts:
     Attributes:
         held: ascending. aside, lost: numbers that are accounted for otherwise.
         received, waiting: of the agent, ascending; None where none has said anything of this boot.
-        told: the day on which it did.
+        told: the day on which one first did.
         calls, recordings: held of the whole boot.
     """
 

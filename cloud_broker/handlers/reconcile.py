@@ -109,13 +109,16 @@ def _reconcile_source(
     connection: Connection, now_ms: int, source: str, desk: str, first_day: str, last_day: str
 ) -> list[Compared]:
     results = compare(*days.load_facts(connection, now_ms, source, first_day, last_day))
+    open_days = days.load_open_days(connection, first_day, source).get(source, [])
+    for day in open_days:
+        results.setdefault(day, DayResult())
     later_gaps = [gap for day in results if day > last_day for gap in results[day].gaps]
-    if not any(gap.kind == "event" for gap in later_gaps):  # else it may be of a day that has no row yet
-        for day in days.load_open_days(connection, first_day, source).get(source, ()):
-            results.setdefault(day, DayResult())
+    may_have_moved = any(gap.kind == "event" for gap in later_gaps)  # to a day that has no row yet
     compared = []
     for day in sorted(day for day in results if first_day <= day <= last_day):
         result = results[day]
+        if may_have_moved and result.state == WHOLE and day in open_days:
+            continue
         has_changed, checked_ms = days.store_day(connection, now_ms, source, day, desk, result)
         subject = f"{source} {day}"
         if result.state == WHOLE:

@@ -218,17 +218,28 @@ def test_a_day_whose_gap_turns_out_to_be_of_another_day_closes(desk: Cloud) -> N
     assert [alarm.subject for alarm in alarms(desk)] == [f"{BOX} {DAY}"]
 
 
-def test_a_gap_that_moves_to_a_day_not_yet_compared_stays_open_where_it_was(desk: Cloud) -> None:
+def test_a_boot_that_only_the_desk_pc_knows_is_of_the_day_on_which_it_first_told_of_it(desk: Cloud) -> None:
     take_in(desk, world.missed_call(box=Box(at_ms=NOW_MS - DAY_MS)))
     told = {"boots": {world.LATER_BOOT: {"received": [[1, 3]], "waiting": []}}}
-    tell(desk, AGENT, {"sources": {BOX: told}})
+    for days_later in range(3):
+        desk.clock.ms = NOW_MS + days_later * DAY_MS  # type: ignore[attr-defined]
+        tell(desk, AGENT, {"published": days_later, "sources": {BOX: told}})
+    found = {one.day: one.result.gaps for one in night(desk, 2) if one.source == BOX and one.result.gaps}
+    assert found == {DAY: [Gap("event", "cloud", world.LATER_BOOT, 1, 3)]}
+
+
+def test_a_gap_that_moves_to_a_day_not_yet_compared_stays_open_where_it_was(desk: Cloud) -> None:
+    box = Box()
+    take_in(desk, world.answered_call(box=box)[:6])
+    upload(desk)
+    tell_agent(desk, [[1, 8]])
     night(desk)
     desk.clock.ms = NIGHT_MS  # type: ignore[attr-defined]
-    tell(desk, AGENT, {"published": 1, "sources": {BOX: told}})  # nothing else is known of when they were
-    night(desk)
+    take_in(desk, [box.say("line_changed", NIGHT_MS - NOW_MS, state="normal", line_mv=48_000)])
+    night(desk)  # 7 and 8 are now of the day that runs
     with desk.database.read() as connection:
         missing = days.load_missing(connection, DAY)
-    assert missing == {(DESK, BOX): ([(world.LATER_BOOT, 1, 3)], [])}
+    assert missing == {(DESK, BOX): ([(BOOT, 7, 8)], [])}
 
 
 def test_a_day_ends_at_midnight_in_shanghai(desk: Cloud) -> None:

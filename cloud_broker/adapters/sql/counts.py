@@ -1,7 +1,7 @@
 """What boxes and agents say they counted, as the comparison of each night finds it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -27,7 +27,16 @@ def keep_box_count(connection: Connection, source: str, boot: str, day: str, num
 
 
 def keep_report(connection: Connection, agent: str, source: str, now_ms: int, body: dict[str, Any]) -> None:
-    """The newest report of an agent about a source takes the place of the one before."""
+    """The newest report of an agent about a source takes the place of the one before.
+
+    Since when it tells of a boot is kept: nothing else says when that boot was, while nothing of it is here.
+    """
+    table = tables.agent_report.c
+    query = select(table.body).where(table.agent == agent, table.source == source)
+    before = connection.execute(query).scalar()
+    known = json.loads(before)["boots"] if before else {}
+    for boot, said in body["boots"].items():
+        said["since_ms"] = known.get(boot, {}).get("since_ms", now_ms)
     insert_rows(
         connection,
         tables.agent_report,
@@ -47,8 +56,13 @@ def load_box_counts(connection: Connection, source: str) -> dict[str, list[BoxCo
     return found
 
 
-def load_reports(connection: Connection, source: str) -> list[tuple[int, dict[str, Any]]]:
-    """(when it came, body) of each agent that reported about the source."""
+def load_reports(connection: Connection, source: str) -> list[dict[str, Any]]:
+    """What each agent that knows the source reported of it last."""
     table = tables.agent_report
-    rows: Iterable[Any] = connection.execute(select(table).where(table.c.source == source))
-    return [(row.at_ms, json.loads(row.body)) for row in rows]
+    reports = []
+    for row in connection.execute(select(table).where(table.c.source == source)):
+        body = json.loads(row.body)
+        for said in body["boots"].values():
+            said.setdefault("since_ms", row.at_ms)  # kept by an older version
+        reports.append(body)
+    return reports

@@ -38,7 +38,7 @@ def load_facts(
     known = dict(event_log.load_boots(connection, [source]).get(source, {}))
     running = _find_running(known, now_ms, since_ms, until_ms)
     heard_of = {boot for boot, told in counts.items() if told[-1].day >= first_day}
-    heard_of |= {boot for _, body in reports for boot in body["boots"]}
+    heard_of |= {boot for body in reports for boot in body["boots"]}
     active = [*running, *sorted(heard_of - known.keys())]
     lost = _load_lost(connection, source, [boot for boot in known if known[boot] >= _begin(running, known)])
     facts = []
@@ -185,20 +185,20 @@ def _load_lost(connection: Connection, source: str, boots: Iterable[str]) -> dic
 
 
 def _load_agent(
-    reports: Iterable[tuple[int, dict[str, Any]]], boot: str
+    reports: Iterable[dict[str, Any]], boot: str
 ) -> tuple[list[Range] | None, list[Range], str]:
-    """(received, waiting, the day it was told) over all agents; received is None where none knows it."""
-    told = [(at_ms, body["boots"][boot]) for at_ms, body in reports if boot in body["boots"]]
+    """(received, waiting, the day it was first told) over all agents; received is None where none knows it."""
+    told = [body["boots"][boot] for body in reports if boot in body["boots"]]
     if not told:
         return None, [], ""
-    received = merge((first, last) for _, said in told for first, last in said["received"])
-    waiting = merge((first, last) for _, said in told for first, last in said["waiting"])
-    return received, waiting, china_day(max(at_ms for at_ms, _ in told))
+    received = merge((first, last) for said in told for first, last in said["received"])
+    waiting = merge((first, last) for said in told for first, last in said["waiting"])
+    return received, waiting, china_day(min(said["since_ms"] for said in told))
 
 
-def _load_agent_days(reports: Iterable[tuple[int, dict[str, Any]]]) -> dict[str, dict[str, int]]:
+def _load_agent_days(reports: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
     days: dict[str, dict[str, int]] = {}
-    for _, body in reports:
+    for body in reports:
         for day, counted in body["recordings"].items():
             sums = days.setdefault(day, {})
             for name, number in counted.items():
