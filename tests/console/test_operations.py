@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from cloud_broker.domain import reconciliation
 from cloud_broker.web.pages import labels
-from tests.console.backroom import BOX, DAY, UNREADABLE
+from tests.console.backroom import BOOT, BOX, DAY, UNREADABLE
 from tests.console.conftest import Client
 from tests.console.house import AGENT, CSRF, HEADQUARTERS, MANAGER, House
 from tests.console.markup import check_markup
@@ -67,6 +67,14 @@ def test_who_may_look(house: House, client: Client, user: object, letters: int, 
     assert ('href="/letters"' in client.get("/calls").text) is (letters == 200)
     assert ('href="/reconciliation"' in client.get("/calls").text) is (days == 200)
     assert client.post("/alarms/1/resolve", headers=TOKEN).status_code == (303 if letters == 200 else 403)
+
+
+def test_an_alarm_says_in_words_where_each_thing_is(client: Client) -> None:
+    for path in ("/reconciliation", DAY_PAGE):
+        page = client.get(path).text
+        assert f"{BOOT}:9 没有到过坐席电脑" in page and f"{BOOT}:4-5 曾确认入库，现已不见" in page
+    english = client.get("/reconciliation", headers={"Accept-Language": "en"}).text
+    assert f"{BOOT}:9 never reached the desk PC" in english
 
 
 def test_filters_stay_in_the_address(client: Client) -> None:

@@ -225,6 +225,17 @@ GAP_PLACES = {
     "unknown": N_("No desk PC has said anything of it; look whether the desk PC is on."),
 }
 
+#: The words of an alarm's detail (`handlers.reconcile.describe`).
+GAP_WORDS = {
+    "box": N_("lost by the box"),
+    "spool": N_("waits on the desk PC"),
+    "cloud": N_("was committed, is gone"),
+    "link": N_("never reached the desk PC"),
+    "unknown": N_("whereabouts unknown"),
+    "calls": N_("calls"),
+    "recordings": N_("recordings"),
+}
+
 ALARMS = {
     "day_incomplete": Label(N_("A day is not whole"), "alert", "bad"),
     "event_conflict": Label(N_("One event, two contents"), "alert", "bad"),

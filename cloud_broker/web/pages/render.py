@@ -1,6 +1,7 @@
 """Render templates: one Jinja environment a language, filters of `formats` and `labels`, gzip, headers."""
 
 import gzip
+import re
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -19,6 +20,7 @@ from cloud_broker.web.static_files import StaticFiles
 from telephony import formats
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
+_GAP_WORD = re.compile(rf"(?<= )(?:{'|'.join(labels.GAP_WORDS)})\b")
 _GZIP_LEVEL = 5
 _GZIP_FROM = 700
 
@@ -111,6 +113,7 @@ def _environment(
         money=formats.money,
         moment=lambda at: _moment(at, now(), language, catalogue.gettext),
         detail=lambda text: _detail(text, catalogue.gettext),
+        gap_words=lambda text: _gap_words(text, catalogue.gettext),
         item_name=lambda code: _item_name(code, language),
     )
     environment.globals.update(
@@ -159,6 +162,11 @@ def _moment(at: datetime, now: datetime, language: Language, translate: Callable
 def _detail(text: str, translate: Callable[[str], str]) -> str:
     words = ((word, labels.DETAIL_WORDS.get(word)) for word in text.split())
     return " ".join(translate(known) if known else formats.group_number(word) for word, known in words)
+
+
+def _gap_words(text: str, translate: Callable[[str], str]) -> str:
+    """`1f2e3d4c-7:9 link` with its word in the reader's language."""
+    return _GAP_WORD.sub(lambda found: translate(labels.GAP_WORDS[found[0]]), text)
 
 
 def _item_name(code: str, language: Language) -> str:
