@@ -184,10 +184,8 @@ def _load_lost(connection: Connection, source: str, boots: Iterable[str]) -> dic
     return lost
 
 
-def _load_agent(
-    reports: Iterable[dict[str, Any]], boot: str
-) -> tuple[list[Range] | None, list[Range], str]:
-    """(received, waiting, the day it was first told) over all agents; received is None where none knows it."""
+def _load_agent(reports: Iterable[dict[str, Any]], boot: str) -> tuple[list[Range] | None, list[Range], str]:
+    """(received, waiting, the day it was first told) over all agents; received None: none knows it."""
     told = [body["boots"][boot] for body in reports if boot in body["boots"]]
     if not told:
         return None, [], ""
