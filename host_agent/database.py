@@ -87,7 +87,12 @@ CREATE TABLE draft (
 CREATE INDEX draft_call ON draft (call);
 """
 
-_STEPS = (_FIRST, _DESK_PAGE)
+_RETENTION = """
+-- What may go is found without a look at what must stay.
+CREATE INDEX event_committed ON event (committed_ms) WHERE committed_ms IS NOT NULL;
+"""
+
+_STEPS = (_FIRST, _DESK_PAGE, _RETENTION)
 """Step n brings a spool of format n to n + 1; all of them together make a new one."""
 SCHEMA_VERSION = len(_STEPS)
 

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from host_agent.clock import SystemClock
 from host_agent.cloud_link import measure_offset
-from host_agent.credentials import Credentials, load_credentials
+from host_agent.credentials import REVOKED_REMEDY, Credentials, is_revoked, load_credentials
 from host_agent.database import open_database
+from host_agent.desk.guard import GREETING
+from host_agent.desk.page import HOST
 from host_agent.disk import MB, read_free_bytes
 from host_agent.errors import AgentError
 from host_agent.lock import InstanceLock
@@ -23,6 +27,7 @@ from host_agent.spool import Spool
 MAX_OFFSET_MS = 60_000
 """The PC's clock further from the cloud's than this is a finding: people compare what the screen says."""
 BROKER_TIMEOUT_S = 8.0
+PAGE_TIMEOUT_S = 2.0
 USB_DEVICES = "/sys/bus/usb/devices"
 
 
@@ -47,6 +52,7 @@ def examine(settings: AgentSettings) -> list[Finding]:
     findings.extend(_look_at_cloud(settings))
     findings.append(_look("credentials", lambda: _look_at_credentials(settings)))
     findings.append(_look("broker", lambda: _look_at_broker(settings, is_running)))
+    findings.append(_look("desk page", lambda: _look_at_page(settings, is_running)))
     return findings
 
 
@@ -92,6 +98,7 @@ def _look_at_spool(settings: AgentSettings) -> Finding:
     backlog, refused = spool.backlog(), spool.refused()
     database.close()
     value = f"{backlog.count} events wait for the cloud, {refused} were refused"
+    value += f"; {path.stat().st_size // MB} of at most {settings.spool_limit_mb} MB"
     remedy = (
         "Events that were refused lie in the spool's table `refused`: compare the versions of box and agent."
     )
@@ -168,13 +175,15 @@ def _look_at_credentials(settings: AgentSettings) -> Finding:
     if credentials is None:
         remedy = "Get a claim code for this desk from the console and run once with --claim-code."
         return Finding("credentials", False, "this PC is not enrolled", remedy)
+    if is_revoked(settings.data_dir):
+        return Finding("credentials", False, "the cloud took them back", REVOKED_REMEDY)
     return Finding("credentials", True, f"desk {credentials.desk}, agent {credentials.agent}")
 
 
 def _look_at_broker(settings: AgentSettings, is_running: bool) -> Finding:
     credentials = load_credentials(settings.data_dir)
-    if credentials is None:
-        return Finding("broker", None, "its address comes with the credentials")
+    if credentials is None or is_revoked(settings.data_dir):
+        return Finding("broker", None, "nobody can sign in without credentials")
     address = f"{credentials.mqtt.host}:{credentials.mqtt.port}"
     if is_running:  # a second connection with this agent's id would throw the running one out
         socket.create_connection((credentials.mqtt.host, credentials.mqtt.port), BROKER_TIMEOUT_S).close()
@@ -196,3 +205,28 @@ def _sign_in(credentials: Credentials, address: str) -> Finding:
         return Finding("broker", True, f"{address} signed in with MQTT {answer.version}")
     remedy = "Check the network and the broker; if it refuses, enrol this PC again."
     return Finding("broker", False, f"{address} did not let this PC in", remedy)
+
+
+def _look_at_page(settings: AgentSettings, is_running: bool) -> Finding:
+    if not settings.has_page:
+        return Finding("desk page", None, "switched off")
+    address = f"{HOST}:{settings.page_port}"
+    remedy = (
+        "End the program that has this port, or set CLOUDSEAT_AGENT_PAGE_PORT (and the cloud's) to another."
+    )
+    if is_running:
+        passed = _answers_as_page(f"http://{address}{GREETING}")
+        value = f"{address} answers" if passed else f"nothing of CloudSeat answers at {address}"
+        return Finding("desk page", passed, value, "" if passed else remedy)
+    try:
+        socket.create_server((HOST, settings.page_port)).close()
+    except OSError as error:
+        return Finding("desk page", False, f"{address}: {error}", remedy)
+    return Finding("desk page", True, f"{address} is free for it")
+
+
+def _answers_as_page(url: str) -> bool:
+    try:
+        return "agent" in httpx.get(url, timeout=PAGE_TIMEOUT_S).json()
+    except (httpx.HTTPError, ValueError, TypeError):
+        return False

@@ -45,8 +45,9 @@ class AgentSettings(BaseSettings):
     event_retention_days: int = Field(30, ge=1, le=3650)
     """How long committed events stay in the spool as the desk's own index."""
     spool_limit_mb: int = Field(2048, ge=1, le=1_000_000)
-    """Size at which the spool takes no more events and they stay on the boxes; an event has about 1 kB.
-    While it drains the file may grow beyond it, as a rule by less than a tenth, never by more than half."""
+    """At this size a new event takes the place of the oldest that the cloud has, whatever their retention;
+    where none is left, events stay on the boxes. An event has about 1 kB. While it drains the file may grow
+    beyond it, as a rule by less than a tenth, never by more than half."""
     recording_retention_days: int = Field(30, ge=0, le=3650)
     """How long a verified recording stays on the PC."""
     capture_retention_days: int = Field(30, ge=0, le=3650)

@@ -21,6 +21,7 @@ Range = tuple[str, int, int]
 """(boot, first, last): sequence numbers of one source, both ends included."""
 
 STORED, REPEATED = "stored", "repeated"
+_EVER_MS = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Spool:
     """Events on disk. Not thread-safe: the core's thread owns it.
 
     Args:
-        limit_mb: at this size no new event is taken; everything else goes on.
+        limit_mb: at this size an event is only taken in place of older ones that the cloud has; everything
+            else goes on.
     """
 
     def __init__(self, connection: sqlite3.Connection, limit_mb: int | None = None) -> None:
@@ -76,10 +78,15 @@ class Spool:
                 (*event.key, event.type, digest, payload, now_ms),
             )
             if cursor.rowcount == 1:
-                if self._limit_pages is not None and count_used_pages(self._db) > self._limit_pages:
-                    raise spool_full()
+                self._keep_limit()
                 return STORED
             return REPEATED if self._digest(event) == digest else self._refuse(event, "conflict", now_ms)
+
+    def _keep_limit(self) -> None:
+        """At the limit what the cloud has goes first, the oldest, before its time."""
+        while self._limit_pages is not None and count_used_pages(self._db) > self._limit_pages:
+            if not self.prune(_EVER_MS):
+                raise spool_full()
 
     def _digest(self, event: EventRecord) -> str:
         query = "SELECT digest FROM event WHERE source = ? AND boot = ? AND seq = ?"
@@ -141,8 +148,14 @@ class Spool:
         return [(n, source, boot, seq) for n, source, boot, seq in self._db.execute(query, (after_n,))]
 
     def last_before(self, at_ms: int) -> int:
-        """`n` of the last event stored before `at_ms` (UTC by the PC), 0 where there is none."""
-        query = "SELECT coalesce(max(n), 0) FROM event WHERE stored_ms < ?"
+        """The last `n` before all that was stored at `at_ms` (UTC by the PC) or later, 0 where there is none.
+
+        While the PC's clock was wrong, order of arrival and of `stored_ms` are two things.
+        """
+        query = (
+            "SELECT coalesce((SELECT min(n) - 1 FROM event WHERE stored_ms >= ?),"
+            " (SELECT max(n) FROM event), 0)"
+        )
         return int(self._db.execute(query, (at_ms,)).fetchone()[0])
 
     def backlog(self) -> Backlog:
@@ -174,7 +187,8 @@ class Spool:
         """Drop at most `limit` events committed before `before_ms` (UTC); waiting ones are never touched."""
         with transaction(self._db):
             cursor = self._db.execute(
-                "DELETE FROM event WHERE n IN (SELECT n FROM event WHERE committed_ms < ? LIMIT ?)",
+                "DELETE FROM event WHERE n IN"
+                " (SELECT n FROM event WHERE committed_ms < ? ORDER BY committed_ms LIMIT ?)",
                 (before_ms, limit),
             )
         return cursor.rowcount

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -23,11 +24,12 @@ from host_agent.logs import set_up_logs
 from host_agent.metrics import MetricsServer, build_metrics
 from host_agent.ports import Instant
 from host_agent.settings import AgentSettings
+from tests.cloud_broker.brokers import free_port
 from tests.host_agent.board import Board, Cable
 from tests.host_agent.cloud import FakeCloud
 from tests.host_agent.conftest import Mosquitto
 from tests.host_agent.desk import Desk
-from tests.host_agent.page_desk import KEY
+from tests.host_agent.page_desk import KEY, page_desk
 
 
 def look(settings: AgentSettings) -> dict[str, Finding]:
@@ -38,7 +40,9 @@ def look(settings: AgentSettings) -> dict[str, Finding]:
 def test_a_healthy_pc_passes(tmp_path: Path, cloud: FakeCloud, cable: Cable, mosquitto: Mosquitto) -> None:
     cloud.mqtt_port = mosquitto.port
     save_credentials(tmp_path, enrol(cloud.url, "CLAIM", "a1b2c3d4e5f6", "desk-pc", "0.1.0"))
-    settings = AgentSettings(data_dir=tmp_path, cloud_url=cloud.url, ports=(cable.path,), disk_reserve_mb=0)
+    settings = AgentSettings(
+        data_dir=tmp_path, cloud_url=cloud.url, ports=(cable.path,), disk_reserve_mb=0, page_port=free_port()
+    )
     findings = look(settings)
     assert [finding for finding in findings.values() if finding.passed is not True] == []
     assert "MQTT 5" in findings["broker"].value
@@ -48,7 +52,11 @@ def test_each_fault_is_found_with_its_remedy(tmp_path: Path, cloud: FakeCloud) -
     cloud.now_ms = lambda: 0
     (tmp_path / "spool.sqlite").write_bytes(b"x" * 5000)
     settings = AgentSettings(
-        data_dir=tmp_path, cloud_url=cloud.url, ports=("/dev/ttyNOTHERE",), disk_reserve_mb=1_000_000
+        data_dir=tmp_path,
+        cloud_url=cloud.url,
+        ports=("/dev/ttyNOTHERE",),
+        page_port=0,
+        disk_reserve_mb=1_000_000,
     )
     findings = look(settings)
     failed = {name for name, finding in findings.items() if finding.passed is False}
@@ -61,11 +69,37 @@ def test_beside_a_running_agent_the_port_is_left_alone(
     tmp_path: Path, cloud: FakeCloud, cable: Cable
 ) -> None:
     lock = InstanceLock(tmp_path)
-    settings = AgentSettings(data_dir=tmp_path, cloud_url=cloud.url, ports=(cable.path,))
+    settings = AgentSettings(data_dir=tmp_path, cloud_url=cloud.url, ports=(cable.path,), page_port=0)
     findings = look(settings)
     lock.release()
     assert findings[f"port {cable.path}"].passed is None
     assert "an agent is running" in findings["data folder"].value
+
+
+def test_credentials_that_the_cloud_took_back_are_found(tmp_path: Path, cloud: FakeCloud) -> None:
+    save_credentials(tmp_path, enrol(cloud.url, "CLAIM", "a1b2c3d4e5f6", "desk-pc", "0.1.0"))
+    mark_revoked(tmp_path)
+    finding = look(AgentSettings(data_dir=tmp_path, cloud_url=cloud.url, page_port=0))["credentials"]
+    assert finding.passed is False and "claim code" in finding.remedy
+
+
+def test_the_desk_page_is_asked_and_another_program_on_its_port_is_found(
+    tmp_path: Path, cloud: FakeCloud
+) -> None:
+    def look_at(port: int) -> Finding:
+        return look(AgentSettings(data_dir=tmp_path, cloud_url="http://127.0.0.1:1", page_port=port))[
+            "desk page"
+        ]
+
+    other_port = urlsplit(cloud.url).port or 0
+    with page_desk(tmp_path) as desk:
+        lock = InstanceLock(tmp_path)
+        assert look_at(desk.page.port).passed is True
+        assert look_at(other_port).passed is False
+        lock.release()
+    assert look_at(other_port).passed is False and "PAGE_PORT" in look_at(other_port).remedy
+    assert look_at(free_port()).passed is True
+    assert look_at(0).passed is None
 
 
 def test_the_doctor_exits_1_when_something_is_to_be_done(tmp_path: Path, cloud: FakeCloud) -> None:
@@ -88,7 +122,9 @@ def test_the_page_opens_from_the_command_line(tmp_path: Path, cloud: FakeCloud) 
 
 
 def test_a_cloud_that_is_not_there_leaves_the_clock_open(tmp_path: Path) -> None:
-    settings = AgentSettings(data_dir=tmp_path, cloud_url="http://127.0.0.1:1", ports=("/dev/ttyNOTHERE",))
+    settings = AgentSettings(
+        data_dir=tmp_path, cloud_url="http://127.0.0.1:1", ports=("/dev/ttyNOTHERE",), page_port=0
+    )
     findings = look(settings)
     assert (findings["cloud"].passed, findings["clock"].passed) == (False, None)
     assert findings["cloud"].remedy

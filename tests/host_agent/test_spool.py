@@ -63,6 +63,13 @@ def test_committed_events_stay_for_their_retention_and_still_count_as_held(spool
     assert spool.prune(10**15) == 0
 
 
+def test_what_arrived_since_is_found_over_a_clock_that_was_wrong(spool: Spool) -> None:
+    for seq, stored_ms in enumerate([100, 500, 20, 510]):
+        spool.store(build_event(seq), stored_ms)
+    assert [seq for _, _, _, seq in spool.arrived(spool.last_before(400))] == [1, 2, 3]
+    assert spool.arrived(spool.last_before(1000)) == []
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.sets(st.integers(0, 60), max_size=40))
 def test_held_is_exactly_what_is_stored(seqs: set[int]) -> None:
