@@ -37,23 +37,31 @@ class Housekeeping:
     due_ms: int = 0
     has_backlog_alarm: bool = False
     ages_from_ms: int = 0
+    retention_from_ms: int = 0
 
     def mark_stepped(self, now: Instant) -> None:
-        """The PC's clock jumped: how old the backlog is cannot be told for as long as it may be."""
+        """The PC's clock jumped: how old the backlog is cannot be told for as long as it may be, and nothing
+        goes by its age for a day, in which the clock may be put right."""
         self.ages_from_ms = now.elapsed_ms + self.settings.backlog_alarm_s * 1000
+        self.retention_from_ms = now.elapsed_ms + DAY_MS
 
     def advance(self, now: Instant) -> None:
         """Run what is due."""
         if now.elapsed_ms < self.due_ms:
             return
         self.due_ms = now.elapsed_ms + CHECK_EVERY_MS
-        self.spool.prune(now.unix_ms - self.settings.event_retention_days * DAY_MS)
-        kept_ms = self.settings.recording_retention_days * DAY_MS
-        self.flow.expire(self.index.verified_before(now.unix_ms - kept_ms))
-        self.captures.prune(now.unix_ms - self.settings.capture_retention_days * DAY_MS)
+        if now.elapsed_ms >= self.retention_from_ms:
+            self._let_go(now.unix_ms)
         self._watch_disk(now)
         self._watch_backlog(now)
         self.reporter.advance(now)
+
+    def _let_go(self, unix_ms: int) -> None:
+        """What is older than its retention."""
+        self.spool.prune(unix_ms - self.settings.event_retention_days * DAY_MS)
+        kept_ms = self.settings.recording_retention_days * DAY_MS
+        self.flow.expire(self.index.verified_before(unix_ms - kept_ms))
+        self.captures.prune(unix_ms - self.settings.capture_retention_days * DAY_MS)
 
     def _watch_disk(self, now: Instant) -> None:
         missing, expired, freed = self.disk.check(), 0, 0

@@ -100,6 +100,18 @@ def test_a_low_disk_takes_the_oldest_and_no_more_than_it_must(tmp_path: Path) ->
     assert [path.exists() for path in paths] == [False, False, True, True]
 
 
+def test_a_clock_that_jumps_ahead_lets_nothing_go_before_somebody_can_put_it_right(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, disk_reserve_mb=0)
+    desk.connect()
+    (path,) = verified(desk, desk.plug("P1", Board()), 1)
+    desk.clock.jump(400 * 24 * HOUR)
+    desk.run(20 * SECOND)
+    assert path.exists()
+    desk.clock.advance(24 * HOUR)
+    desk.run(20 * SECOND)
+    assert not path.exists()
+
+
 def test_no_upload_begins_in_quiet_hours(tmp_path: Path, cloud: FakeCloud) -> None:
     hour = datetime.fromtimestamp(START_MS / 1000).hour
     quiet = f"{hour:02d}:00-{(hour + 2) % 24:02d}:00"
