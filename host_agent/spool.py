@@ -160,7 +160,10 @@ class Spool:
 
     def backlog(self) -> Backlog:
         """How much waits, and since when."""
-        query = "SELECT count(*), min(stored_ms) FROM event WHERE committed_ms IS NULL"
+        query = (
+            "SELECT count(*), (SELECT stored_ms FROM event WHERE committed_ms IS NULL ORDER BY n LIMIT 1)"
+            " FROM event WHERE committed_ms IS NULL"
+        )
         return Backlog(*self._db.execute(query).fetchone())
 
     def held(self, source: str, boot: str) -> list[tuple[int, int]]:
