@@ -7,7 +7,7 @@ import pytest
 
 from sim import impairments
 from sim.signals.dtmf import CALLER_ID, DIALLED, Dtmf, acknowledgement, caller_id_train, dtmf_train
-from sim.signals.fsk import OFF_HOOK, ON_HOOK, V23, Fsk, fsk_burst
+from sim.signals.fsk import BELL_202, OFF_HOOK, ON_HOOK, V23, Fsk, Modem, fsk_burst
 from sim.signals.levels import Pcm, Signal, join, silence, sine, to_pcm
 from sim.signals.messages import UNAVAILABLE, WITHHELD, Caller, mdmf, sdmf
 from tests.ear.hearing import Heard, digits, of, on_cpython, on_micropython
@@ -77,6 +77,14 @@ def test_fsk_over_the_whole_range() -> None:
     recordings = [line(burst(how), snr_db=25.0, level_dbm0=how.level_dbm0) for how in HOWS.values()]
     heard = [only_caller_id(events).get("number") for events in on_micropython(recordings)]
     assert heard == [CALLER.number] * len(HOWS)
+
+
+@pytest.mark.parametrize("modem", [BELL_202, V23], ids=lambda modem: modem.name)
+def test_fsk_with_one_tone_twelve_decibels_up(modem: Modem) -> None:
+    hows = [replace(ON_HOOK, modem=modem, twist_db=twist_db) for twist_db in (12.0, -12.0)]
+    recordings = [line(burst(how), 20.0, seed=seed) for how in hows for seed in range(4)]
+    heard = [only_caller_id(events) for events in on_micropython(recordings)]
+    assert [fields.get("number") for fields in heard] == [CALLER.number] * len(recordings)
 
 
 def test_fsk_through_what_a_line_does() -> None:
