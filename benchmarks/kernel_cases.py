@@ -144,8 +144,13 @@ def cases() -> list[Case]:
         Case("dsp.fsk", "track_bits", (filled_ring, rows, fsk.new_tracker(), at, 64), BLOCK, 360),
         Case(
             "dsp.fsk", "soften_bits",
-            (filled_rows, tables.SINE, bytes(4096), array("h", [0] * 9), fsk.ROW * 2, end, 4000, 4095),
+            (filled_rows, tables.SINE, bytes(4096), array("h", [0] * 8), fsk.ROW * 2, end, 4000, 4095),
             BLOCK, 395,
+        ),
+        Case(
+            "dsp.fsk", "measure_drift",
+            (filled_rows, soft, array("h", [-900, 800]), fsk.ROW * 2, end, 4090, 4095),
+            BLOCK, 40,
         ),
         Case("dsp.framing", "find_sync", (soft, 4090, 4128, 4095, 0x3F << 10 | 3, 640), BLOCK, 90),
         Case("dsp.framing", "next_character", (soft, 100, 160, 4095, 20), 53, 10),
@@ -189,7 +194,7 @@ def loud_cases() -> list[Case]:
     quiet = fsk.new_tracker()
     quiet[fsk.LEVEL_MARK] = quiet[fsk.LEVEL_SPACE] = 8192
     end = fsk.track_bits(filled, filled_rows, copied(quiet), at, 64)
-    work, powers, tones = array("h", [0] * 9), array("I", [0] * 16 + [1 << 28]), len(TONES)
+    work, powers, tones = array("h", [0] * 8), array("I", [0] * 16 + [1 << 28]), len(TONES)
     state = filters.new_high_pass_state()
     return [
         Case(
@@ -211,6 +216,11 @@ def loud_cases() -> list[Case]:
         Case(
             "dsp.fsk", "soften_bits",
             (filled_rows, tables.SINE, bytes(4096), work, fsk.ROW * 2, end, 0, 4095),
+            BLOCK, 999, LOUD,
+        ),
+        Case(
+            "dsp.fsk", "measure_drift",
+            (filled_rows, bytes([255] * 64), array("h", [-8191, 8191]), fsk.ROW * 2, end, 1, 63),
             BLOCK, 999, LOUD,
         ),
     ]  # fmt: skip

@@ -44,6 +44,7 @@ CALLER_ID_WINDOW = {
     "fsk_bank": 2,
     "track_bits": 2,
     "soften_bits": 2,
+    "measure_drift": 2,
     "find_sync": 4,
     "next_character": 2,
     "hard_byte": 2,

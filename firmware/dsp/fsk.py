@@ -104,7 +104,7 @@ def track_bits(ring: ptr16, rows: ptr16, state: ptr32, at: int, shift: int) -> i
     levels, for equalised ones would not do under twist: the tones are not orthogonal over a bit (of V.23's,
     17 % of the energy leaks into the other filter), and raising the weak one raises the leak of the strong
     one above it. A bit's border stands at 3/16 of what the levels differ, nearer the weak tone, for noise
-    moves an energy by its amplitude. The clock takes 1/16 of it as phase and 1/2048 as rate, 1/8 and
+    moves an energy by its amplitude. The clock takes 1/16 of the error as phase and 1/2048 as rate, 1/8 and
     1/512 while the errors agree with each other, the rate within 4 %. Levels follow each tone by itself
     (twist), within 6 dB of each other: a weak tone raised further would be drowned by what leaks of the
     strong one.
@@ -249,8 +249,7 @@ def soften_bits(
     either value of it, the best of the four windows counts; the difference of the two energies, over the
     expected energy, is the soft value: 128 + (-127 space .. 127 mark), written to soft[at & mask] upwards.
     A bit hit by a click is empty: its neighbours decide. They and it count a half, for the click has edges.
-    Returns the new `at`; the last two rows have gone to the front. work: 8 words, and in the ninth the mean
-    of the energies that counted, >> 10.
+    Returns the new `at`; the last two rows have gone to the front. work: 8 words.
     """
     while row < end:
         best = 0
@@ -290,10 +289,6 @@ def soften_bits(
                 best = most
             value = most - value
             centre += 2
-        if best > 0x3FFFFFF:
-            best = 0x3FFFFFF
-        fit = int(work[8])
-        work[8] = fit + (((best >> 10) - fit) >> 4)
         # value = space - mark; three bits of 512: 1536^2 = 2.4e6 stands for 127.
         value = (0 - value) >> 14
         if int(rows[row - 1]) + int(rows[row - 11]) + int(rows[row + 9]):
@@ -310,3 +305,35 @@ def soften_bits(
         rows[j] = rows[end - 20 + j]
         j += 1
     return at
+
+
+# A product of two equalised values is at most 2^24, the difference of two of them 2^25.
+@micropython.viper
+def measure_drift(rows: ptr16, soft: ptr8, drift: ptr16, row: int, end: int, at: int, mask: int):
+    """Follow how far each tone's phase turns a bit, which says how far its frequency is off.
+
+    rows and `at` of the second of the bits that `soften_bits` took, whose soft bits say which tone a bit has:
+    two bits of one tone side by side move its mean by 1/32. drift: mark, space; 4096 sin(2 pi offset / bit rate), signed.
+    """
+    last = int(soft[(at - 1) & mask])
+    while row < end:
+        bit = int(soft[at & mask])
+        if (bit ^ last) & 0x80 == 0:
+            tone = 0
+            if bit < 128:
+                tone = 1
+            i = row - 10 + tone + tone
+            re = (int(rows[i]) ^ 0x8000) - 0x8000
+            im = (int(rows[i + 1]) ^ 0x8000) - 0x8000
+            turn = ((int(rows[i - 10]) ^ 0x8000) - 0x8000) * im
+            turn -= ((int(rows[i - 9]) ^ 0x8000) - 0x8000) * re
+            turn = turn >> 6
+            if turn > 8191:
+                turn = 8191
+            elif turn < -8191:
+                turn = -8191
+            mean = (int(drift[tone]) ^ 0x8000) - 0x8000
+            drift[tone] = (mean + ((turn - mean) >> 5)) & 0xFFFF
+        last = bit
+        at += 1
+        row += 10

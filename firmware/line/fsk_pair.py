@@ -18,7 +18,7 @@ _QUIET_BLOCKS = const(16)  # half a second after a message in which nothing else
 
 
 class FskPair:
-    """Bell 202 and V.23 side by side. Either often decodes the other; the better fit names the standard."""
+    """Bell 202 and V.23 side by side. Either often decodes the other; the tones' distance names which."""
 
     def __init__(self) -> None:
         repairer = Repairer()
@@ -42,7 +42,6 @@ class FskPair:
         first, second = self._receivers
         fields = first.feed(samples, n)
         other = second.feed(samples, n)
-        better = first if first.fit() >= second.fit() else second
         if fields and other and fields.get("number") != other.get("number"):
             fields = {"format": fields["format"], "uncertain": True}
         elif not fields or (other and "repaired" in fields):
@@ -54,7 +53,7 @@ class FskPair:
         if not fields:
             return None
         told = None if self._quiet else fields
-        fields["standard"] = better.standard
+        fields["standard"] = (first if first.misfit() <= second.misfit() else second).standard
         self._quiet = _QUIET_BLOCKS
         self._failed = False
         return told

@@ -119,6 +119,7 @@ def test_a_click_on_the_length_byte(begins_ms: float) -> None:
 
 def test_fsk_at_five_decibels_is_right_or_silent() -> None:
     heard = on_micropython([line(burst(), 5.0, seed=seed) for seed in range(20)])
+    assert {fields["standard"] for events in heard for fields in of(events, "caller_id")} == {"bell202"}
     numbers = [fields.get("number") for events in heard for fields in of(events, "caller_id")]
     assert numbers.count(CALLER.number) >= 18
     assert set(numbers) <= {CALLER.number, None}
