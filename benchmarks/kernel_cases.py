@@ -150,9 +150,14 @@ def cases() -> list[Case]:
         Case(
             "dsp.fsk", "measure_drift",
             (filled_rows, soft, array("h", [-900, 800]), fsk.ROW * 2, end, 4090, 4095),
-            BLOCK, 40,
+            BLOCK, 20,
         ),
         Case("dsp.framing", "find_sync", (soft, 4090, 4128, 4095, 0x3F << 10 | 3, 640), BLOCK, 90),
+        Case(
+            "dsp.framing", "follow_preamble",
+            (bytes([90, 170] * 40 + [170] * 48), 4, 122, 127, array("H", [30, 0]), 96, 24),
+            118 * 20 // 3, 10,
+        ),
         Case("dsp.framing", "next_character", (soft, 100, 160, 4095, 20), 53, 10),
         Case("dsp.framing", "hard_byte", (soft, 4092, 4095), 53, 8),
         Case("dsp.framing", "mean_strength", (soft, 4080, 4100, 4095), 53, 20),

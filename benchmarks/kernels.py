@@ -45,6 +45,7 @@ CALLER_ID_WINDOW = {
     "track_bits": 2,
     "soften_bits": 2,
     "measure_drift": 2,
+    "follow_preamble": 2,
     "find_sync": 4,
     "next_character": 2,
     "hard_byte": 2,

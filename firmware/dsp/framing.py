@@ -44,6 +44,40 @@ def find_sync(soft: ptr8, at: int, end: int, mask: int, pattern: int, floor: int
 
 
 @micropython.viper
+def follow_preamble(soft: ptr8, at: int, end: int, mask: int, runs: ptr16, seizure: int, marks: int) -> int:
+    """Count what stands before a message in the bits at..end - 1: a channel seizure, marks behind it.
+
+    runs: bits that alternated until now, marks that follow them. Marks count behind `seizure` such bits and
+    if they are strong; a weak one, as in silence, says nothing. Returns 1 while there are `marks` or more.
+    """
+    last = int(soft[(at - 1) & mask])
+    alternated = int(runs[0])
+    marked = int(runs[1])
+    found = 0
+    while at < end:
+        bit = int(soft[at & mask])
+        if (bit ^ last) & 0x80:
+            if marked:
+                alternated = 0
+                marked = 0
+            if alternated < seizure:
+                alternated += 1
+        elif bit < 128 or alternated < seizure:
+            alternated = 0
+            marked = 0
+        elif bit > 148:
+            if marked < marks:
+                marked += 1
+            else:
+                found = 1
+        last = bit
+        at += 1
+    runs[0] = alternated
+    runs[1] = marked
+    return found
+
+
+@micropython.viper
 def next_character(soft: ptr8, at: int, end: int, mask: int, stuffing: int) -> int:
     """Find the character whose start bit is 0..stuffing bits after `at`; bits before `end` exist.
 

@@ -12,7 +12,14 @@ except ImportError:  # CPython
 
 from array import array
 
-from firmware.dsp.framing import find_sync, hard_byte, mean_strength, next_character, take_strengths
+from firmware.dsp.framing import (
+    find_sync,
+    follow_preamble,
+    hard_byte,
+    mean_strength,
+    next_character,
+    take_strengths,
+)
 from firmware.dsp.fsk import (
     MAX_ROWS,
     ROW,
@@ -42,6 +49,9 @@ _SYNC_FLOOR = const(16 * 40)  # strength of the bits of a sync word
 _CANDIDATES = const(3)
 _MARKS_COUNTED = const(64)
 _PREAMBLE_MARKS = const(60)  # with fewer marks before, what fails was probably no message
+_SEIZURE = const(96)  # alternating bits (80 ms; a key lasts 50) that, with
+_SEIZURE_MARKS = const(24)  # marks behind them, announce a message
+_AWAITED_BLOCKS = const(16)  # half a second behind the last mark: the message has begun, or was lost
 _LEAST_CHARACTERS = const(6)  # of a message: type, length, a reason's parameter, sum
 _MAX_CHARACTERS = const(258)
 _MAX_MENDED = const(100)  # characters; longer messages must be whole
@@ -104,6 +114,8 @@ class FskReceiver:
         self._seen = 0
         self._candidates = [Candidate() for _ in range(_CANDIDATES)]
         self._active = 0
+        self._runs = array("H", [0, 0])
+        self._awaited = 0  # blocks until a message that was announced is given up
         self._failed = False
 
     def is_receiving(self) -> bool:
@@ -111,16 +123,20 @@ class FskReceiver:
         return self._active > 0
 
     def take_failure(self) -> bool:
-        """True once after a message that had a preamble and a carrier but could not be read."""
+        """True once after a message that could not be read, or that its preamble announced in vain.
+
+        It may still be under way.
+        """
         failed = self._failed
         self._failed = False
         return failed
 
     def forget(self) -> None:
-        """Drop the messages under way."""
+        """Drop the messages under way, and what is awaited."""
         for candidate in self._candidates:
             candidate.count = 0
         self._active = 0
+        self._awaited = 0
 
     def misfit(self) -> int:
         """How far mark and space are from this standard's distance, in units of `measure_drift`.
@@ -137,7 +153,7 @@ class FskReceiver:
             return None
         rows, at = self._rows, self._bits
         self._bits = soften_bits(rows, SINE, self._soft, self._work, ROW * 2, ROW * 2 + end, at, MASK)
-        if self._active:
+        if self._active or self._awaited == _AWAITED_BLOCKS:  # a message, or the marks before it
             measure_drift(rows, self._soft, self._drift, ROW * 3, ROW * 2 + end, at + 1, MASK)
         self._hunt()
         fields = None
@@ -153,7 +169,13 @@ class FskReceiver:
         return fields
 
     def _hunt(self) -> None:
-        """Begin a candidate at every sync word among the new bits."""
+        """Begin a candidate at every sync word among the new bits; await one behind a preamble."""
+        if follow_preamble(self._soft, self._seen, self._bits, MASK, self._runs, _SEIZURE, _SEIZURE_MARKS):
+            self._awaited = _AWAITED_BLOCKS
+        elif self._awaited:
+            self._awaited -= 1
+            if not self._awaited:
+                self._failed = True
         for message_type in _HUNTED:  # a tuple made here would allocate
             at = self._seen
             while True:

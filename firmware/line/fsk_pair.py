@@ -27,7 +27,7 @@ class FskPair:
         self._failed = False
 
     def forget(self) -> None:
-        """Drop what is being received: it cannot be part of a message any more."""
+        """Drop what is being received: it is no part of a message that is still to be told."""
         for receiver in self._receivers:
             receiver.forget()
         self._failed = False
@@ -55,5 +55,5 @@ class FskPair:
         told = None if self._quiet else fields
         fields["standard"] = (first if first.misfit() <= second.misfit() else second).standard
         self._quiet = _QUIET_BLOCKS
-        self._failed = False
+        self.forget()
         return told

@@ -133,6 +133,24 @@ def test_a_message_that_cannot_be_read_is_told_as_failed() -> None:
     assert only_caller_id(heard) == {"format": "failed", "standard": "bell202"}
 
 
+FAILED = {"format": "failed", "standard": "bell202"}
+ANNOUNCED: dict[str, tuple[Fsk, bytes, list[dict[str, object]]]] = {
+    "nothing behind the marks": (ON_HOOK, b"", [FAILED]),
+    "no type byte": (ON_HOOK, mdmf(CALLER)[2:], [FAILED]),
+    "no type byte, V.23": (replace(ON_HOOK, modem=V23), mdmf(CALLER)[2:], [FAILED | {"standard": "v23"}]),
+    "a second of marks, then the message": (replace(ON_HOOK, mark_bits=1200), mdmf(CALLER), [FULL]),
+    "a seizure without marks": (replace(ON_HOOK, mark_bits=0, tail_bits=0), b"", []),
+    "marks without a seizure": (replace(ON_HOOK, seizure_bits=0), b"", []),
+}
+
+
+@pytest.mark.parametrize("name", ANNOUNCED)
+def test_a_message_that_its_preamble_announced(name: str) -> None:
+    how, message, told = ANNOUNCED[name]
+    (heard,) = on_micropython([line(burst(how, message), tail_ms=900)])
+    assert of(heard, "caller_id") == told
+
+
 @pytest.mark.parametrize(("start", "end"), [("D", "C"), ("A", "B"), ("*", "#"), ("B", "C")])
 def test_dtmf_caller_id(start: str, end: str) -> None:
     train = caller_id_train("05718866332", start, end)
