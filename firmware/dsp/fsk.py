@@ -313,7 +313,8 @@ def measure_drift(rows: ptr16, soft: ptr8, drift: ptr16, row: int, end: int, at:
     """Follow how far each tone's phase turns a bit, which says how far its frequency is off.
 
     rows and `at` of the second of the bits that `soften_bits` took, whose soft bits say which tone a bit has:
-    two bits of one tone side by side move its mean by 1/32. drift: mark, space; 4096 sin(2 pi offset / bit rate), signed.
+    two bits of one tone side by side move its mean by 1/32. drift: mark, space; 4096 sin(2 pi offset / bit
+    rate), signed.
     """
     last = int(soft[(at - 1) & mask])
     while row < end:
