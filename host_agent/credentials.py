@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from host_agent.errors import AgentError
 from host_agent.files import write_durably
 from host_agent.time_anchor import parse_utc
+from host_agent.trust import certificates
 from protocol.topics import is_desk
 
 FILE = "credentials.json"
@@ -97,7 +98,9 @@ def enrol(cloud_url: str, claim_code: str, agent_id: str, hostname: str, version
 
     body = {"claim_code": claim_code, "agent_id": agent_id, "hostname": hostname, "version": version}
     try:
-        response = httpx.post(f"{cloud_url}/api/v1/enrol", json=body, timeout=TIMEOUT_S)
+        response = httpx.post(
+            f"{cloud_url}/api/v1/enrol", json=body, timeout=TIMEOUT_S, verify=certificates()
+        )
     except httpx.HTTPError as error:
         raise AgentError(
             "enrol.unreachable",
@@ -129,7 +132,7 @@ def fetch_cloud_ms(cloud_url: str) -> int:
     import httpx
 
     try:
-        response = httpx.get(f"{cloud_url}/api/v1/time", timeout=TIME_TIMEOUT_S)
+        response = httpx.get(f"{cloud_url}/api/v1/time", timeout=TIME_TIMEOUT_S, verify=certificates())
         response.raise_for_status()
         return parse_utc(response.json()["now"])
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from host_agent.errors import AgentError
+from host_agent.trust import certificates
 
 PART_BYTES = 2 * 1024 * 1024
 FIRST_WAIT_MS = 5_000
@@ -129,7 +130,10 @@ def upload_recording(
     headers = {"Authorization": f"Bearer {access.token}"}
     try:
         with httpx.Client(
-            base_url=f"{access.url}/api/v1/recordings/", headers=headers, timeout=TIMEOUT_S
+            base_url=f"{access.url}/api/v1/recordings/",
+            headers=headers,
+            timeout=TIMEOUT_S,
+            verify=certificates(),
         ) as client:
             _check_file(job)
             body = (

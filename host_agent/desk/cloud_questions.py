@@ -8,6 +8,7 @@ from typing import Any
 from host_agent.desk.roster import MAX_BYTES, Roster, decode_roster
 from host_agent.desk.roster_cache import RosterCache
 from host_agent.errors import AgentError
+from host_agent.trust import certificates
 from host_agent.uploads import CloudAccess
 
 TIMEOUT_S = 20.0
@@ -44,7 +45,9 @@ def fetch_roster(access: CloudAccess, tag: str, cache: RosterCache) -> Fetched:
     body = bytearray()
     try:
         address = f"{access.url}/api/v1/agent/roster"
-        with httpx.stream("GET", address, headers=headers, timeout=TIMEOUT_S) as response:
+        with httpx.stream(
+            "GET", address, headers=headers, timeout=TIMEOUT_S, verify=certificates()
+        ) as response:
             for part in response.iter_bytes():
                 body += part
                 if len(body) > MAX_BYTES:
@@ -83,7 +86,9 @@ def ask_for_tickets(access: CloudAccess, drafts: Sequence[str]) -> list[MadeTick
     headers = {"Authorization": f"Bearer {access.token}"}
     address = f"{access.url}/api/v1/agent/drafts"
     try:
-        response = httpx.get(address, params={"id": list(drafts)}, headers=headers, timeout=TIMEOUT_S)
+        response = httpx.get(
+            address, params={"id": list(drafts)}, headers=headers, timeout=TIMEOUT_S, verify=certificates()
+        )
         response.raise_for_status()
         return [
             MadeTicket(str(row["draft"]), int(row["ticket"]), str(row["number"]))
@@ -106,7 +111,7 @@ def ping(url: str) -> None:
     import httpx
 
     try:
-        response = httpx.get(f"{url}/healthz", timeout=PING_TIMEOUT_S)
+        response = httpx.get(f"{url}/healthz", timeout=PING_TIMEOUT_S, verify=certificates())
         response.raise_for_status()
         if response.json().get("ok") is not True:
             raise ValueError("it is not well")
