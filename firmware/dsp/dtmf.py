@@ -122,8 +122,10 @@ def judge_dtmf(
             both += best + (best >> 5) + (((best >> 12) * angle * angle) >> 2)
             group += 4
         energy = 0
-        k = 3
         last = 0
+        old_re = 0
+        old_im = 0
+        k = 4
         while k:
             k -= 1
             i = (hop - k) & 7
@@ -131,10 +133,18 @@ def judge_dtmf(
             i = (i * tones + 8) << 1
             re = (int(sums[i]) ^ 0x8000) - 0x8000
             im = (int(sums[i + 1]) ^ 0x8000) - 0x8000
-            last -= (re * re + im * im) >> 1
+            power = re * re + im * im
+            # A dial tone off 450 Hz turns by x a hop; 1 / sinc^2 = 1 + x^2 / 12 > 1 + (1 - cos x) / 6.
+            d = power - re * old_re - im * old_im
+            old_re = re
+            old_im = im
+            if d > 0:
+                power += (d >> 3) + (d >> 5)
+            last -= power >> 1
             if last < 0:
                 last = 0
-            energy += last
+            if k < 3:
+                energy += last
         floor = int(powers[16])
         floor += (floor >> 7) + 1
         if last < floor:
