@@ -58,7 +58,7 @@ from host_agent.serial_link import find_ports, open_link
 from host_agent.settings import AgentSettings
 from host_agent.spool import Spool
 from host_agent.stepped_clock import STEPPED_TOLERANCE_MS, SteppedClock, TimeClient
-from host_agent.time_anchor import TOLERANCE_MS, CloudOffset, StepDetector
+from host_agent.time_anchor import TOLERANCE_MS, CloudOffset, RunTime, StepDetector
 from host_agent.uploads import CloudAccess, UploadQueue
 from host_agent.workers import ThreadWorker
 from protocol.desk_page import derive_page_key, hash_token
@@ -165,10 +165,11 @@ def build_core(
     """Wire the core's parts to each other and to `world`."""
     now = world.clock.now()
     offset = CloudOffset(TOLERANCE_MS if settings.clock == "system" else STEPPED_TOLERANCE_MS)
+    run = RunTime(offset)
     bridge = Bridge(identity.agent_id)
     spool = Spool(database, settings.spool_limit_mb)
     index = RecordingIndex(database)
-    intake = Intake(spool, database, identity, offset)
+    intake = Intake(spool, database, identity, run)
     recordings = Recordings(settings.data_dir / "recordings", index, now.elapsed_ms)
     captures = Captures(settings.data_dir / "captures")
     boxes = Boxes(world.open_port, set(settings.ports))
@@ -188,6 +189,7 @@ def build_core(
             captures,
             bridge,
             offset,
+            run,
             world.announce,
             desk.handle_event,
         ),

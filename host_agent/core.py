@@ -161,7 +161,6 @@ class Core:
             return
         log.warning("clock.stepped", by_ms=by_ms)
         parts.reception.mark_stepped()
-        parts.intake.mark_stepped()
         parts.housekeeping.mark_stepped(now)
         bounded = max(-0x80000000, min(by_ms, 0x7FFFFFFF))
         parts.intake.state("clock_stepped", {"by_ms": bounded}, now)
@@ -227,6 +226,8 @@ class Core:
             self._parts.desk.handle_done(item, now)
         elif item.name in (ENROL, TIME):
             credentials = self._parts.cloud.handle_done(item, now)
+            if item.name == TIME and item.error is None:
+                self._parts.reception.handle_time(now)
             if credentials is not None:
                 self._parts.accept(credentials)
 

@@ -11,7 +11,7 @@ from host_agent.errors import AgentError
 from host_agent.identity import Identity
 from host_agent.ports import Instant
 from host_agent.spool import REPEATED, STORED, Spool
-from host_agent.time_anchor import CloudOffset, TimeAnchor
+from host_agent.time_anchor import RunTime, format_utc
 from protocol.event_json import EventRecord
 
 MAX_PENDING = 2000
@@ -35,12 +35,11 @@ class Intake:
         stored, refused: counters since the start.
     """
 
-    def __init__(self, spool: Spool, database: Any, identity: Identity, offset: CloudOffset) -> None:
+    def __init__(self, spool: Spool, database: Any, identity: Identity, run: RunTime) -> None:
         self._spool = spool
         self._database = database
         self._identity = identity
-        self._offset = offset
-        self._anchor: TimeAnchor | None = None
+        self._run = run
         self._seq = 1
         self._pending: list[_Pending] = []
         self._retry_ms: int | None = None
@@ -75,8 +74,7 @@ class Intake:
         then: Callable[[bool], None] | None = None,
     ) -> EventRecord:
         """As `add`, one event of the agent itself, with its own boot and the next sequence number."""
-        if self._anchor is None:
-            self._anchor = TimeAnchor.set(now.elapsed_ms, now, self._offset)
+        zero_ms, clock = self._run.read(now)
         event = EventRecord(
             source=self._identity.agent_id,
             boot=self._identity.boot,
@@ -84,17 +82,12 @@ class Intake:
             uptime_ms=now.elapsed_ms,
             type=event_type,
             fields=fields,
-            at=self._anchor.at(now.elapsed_ms),
-            clock=self._anchor.clock,
+            at=format_utc(zero_ms + now.elapsed_ms),
+            clock=clock,
         )
         self._seq += 1
         self._pending.append(_Pending(event, change, then))
         return event
-
-    def mark_stepped(self) -> None:
-        """The PC's clock jumped."""
-        if self._anchor is not None:
-            self._anchor.mark_stepped()
 
     @property
     def has_pending(self) -> bool:

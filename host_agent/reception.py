@@ -38,7 +38,7 @@ from host_agent.intake import Intake
 from host_agent.ports import Instant
 from host_agent.recordings import Recordings
 from host_agent.spool import Spool
-from host_agent.time_anchor import CloudOffset, TimeAnchor, parse_utc
+from host_agent.time_anchor import CloudOffset, RunTime, TimeAnchor, parse_utc
 from protocol.event_json import EventRecord
 from protocol.messages import CAPTURE
 
@@ -69,6 +69,7 @@ class Reception:
         captures: Captures,
         bridge: Bridge,
         offset: CloudOffset,
+        run: RunTime,
         announce: Callable[[str, str], None],
         listen: Callable[[EventRecord, Instant], None],
     ) -> None:
@@ -80,9 +81,13 @@ class Reception:
         self._captures = captures
         self._bridge = bridge
         self._offset = offset
+        self._run = run
         self._announce = announce
         self._listen = listen
         self._anchors: dict[tuple[str, str], TimeAnchor] = {}
+        self._begun_ms: dict[
+            tuple[str, str], int
+        ] = {}  # elapsed ms at which a boot of this run's boxes began
         self._heard: set[tuple[str, str]] = set()
         self._short: set[str] = set()
         self.replies: list[tuple[str, ReplySaid]] = []
@@ -107,8 +112,16 @@ class Reception:
 
     def mark_stepped(self) -> None:
         """The PC's clock jumped."""
+        self._run.mark_stepped()
         for anchor in self._anchors.values():
             anchor.mark_stepped()
+
+    def handle_time(self, now: Instant) -> None:
+        """The cloud has told the time: boots that are not in it yet go on in it."""
+        zero_ms, clock = self._run.read(now)
+        for boot, begun_ms in self._begun_ms.items():
+            if self._anchors[boot].clock != clock:
+                self._anchors[boot] = TimeAnchor(zero_ms + begun_ms, clock)
 
     def resume(self) -> None:
         """The spool takes events again: boxes whose events found no room send them again."""
@@ -131,8 +144,9 @@ class Reception:
                 log.error("box.double", source=said.source, port=session.path, other=other, remedy=_DOUBLE)
             return
         boot = (said.source, said.boot)
-        if boot in self._heard and boot not in self._anchors:
-            self._anchors[boot] = TimeAnchor.set(said.uptime_ms, now, self._offset)
+        if boot in self._heard and boot not in self._begun_ms:
+            self._begun_ms[boot] = now.elapsed_ms - said.uptime_ms
+            self._anchors[boot] = self._anchor(boot, now)
         session.is_ready = boot in self._heard
         held = [[said.boot, first, last] for first, last in self._spool.held(*boot)]
         session.answer_hello(self._agent_id, self._offset.cloud_ms(now) or now.unix_ms, {}, held)
@@ -157,6 +171,16 @@ class Reception:
             began_ms = self._anchors[session.source, session.boot].zero_ms
             anchor = TimeAnchor(began_ms - said.uptime_ms, "unsynced")
         self._keep(session, said.boot, said, anchor, now)
+
+    def _anchor(self, boot: tuple[str, str], now: Instant) -> TimeAnchor:
+        """Of a boot that is there: where nobody can be asked for the time, as an earlier run had it."""
+        begun_ms = self._begun_ms[boot]
+        known = self._recall(*boot) if self._offset.cloud_ms(now) is None else None
+        if known is not None:
+            self._run.learn(known.zero_ms - begun_ms, known.clock)
+            return known
+        zero_ms, clock = self._run.read(now)
+        return TimeAnchor(zero_ms + begun_ms, clock)
 
     def _recall(self, source: str, boot: str) -> TimeAnchor | None:
         """The anchor that an earlier run of the agent used for this boot."""

@@ -72,8 +72,9 @@ class RecordingFlow:
     def advance(self, now: Instant, may_upload: bool) -> None:
         """Start the jobs that are due."""
         self._settle_encoded()
-        for complete in self._recordings.take_complete(now.elapsed_ms):
-            self._begin_encoding(complete, now)
+        if not self._intake.has_pending:  # where there is no room, a recording's end may wait there
+            for complete in self._recordings.take_complete(now.elapsed_ms):
+                self._begin_encoding(complete, now)
         for call, (due_ms, complete) in list(self._failed.items()):
             if due_ms <= now.elapsed_ms:
                 del self._failed[call]

@@ -5,8 +5,10 @@ Rules:
   known.
 - With a known offset to the cloud the anchor is in cloud time and its events are `synced`; a later jump of
   the PC's clock cannot touch them.
-- Without one it is in the PC's time: `unsynced`, and `stepped` from the moment the PC's clock was seen to
-  jump.
+- Without one, a boot that an earlier run knew goes on with that run's anchor: the box's uptime went on.
+- Else it is in the time that this run began with, carried on by elapsed time: a jump of the PC's clock while
+  nobody can be asked moves no event. `unsynced`, and `stepped` from the moment a jump was seen.
+- As soon as the cloud has told the time, boots that are there go on in it.
 """
 
 from dataclasses import dataclass
@@ -69,6 +71,41 @@ class CloudOffset:
         return None if self.ms is None else now.unix_ms + self.ms
 
 
+class RunTime:
+    """UTC of this run of the agent: the cloud's where it was ever told, else an earlier run's, else the PC's
+    as it was first read.
+
+    Attributes:
+        zero_ms: UTC of elapsed time 0; None until it was asked for.
+        clock: `synced`, `unsynced` or `stepped`.
+    """
+
+    def __init__(self, offset: CloudOffset) -> None:
+        self.zero_ms: int | None = None
+        self.clock = "unsynced"
+        self._is_own = True  # nobody but this PC's clock has said it
+        self._offset = offset
+
+    def read(self, now: Instant) -> tuple[int, str]:
+        """(UTC of elapsed time 0, how far it can be trusted)."""
+        cloud_ms = self._offset.cloud_ms(now)
+        if cloud_ms is not None:
+            self.zero_ms, self.clock, self._is_own = cloud_ms - now.elapsed_ms, "synced", False
+        elif self.zero_ms is None:
+            self.zero_ms = now.unix_ms - now.elapsed_ms
+        return self.zero_ms, self.clock
+
+    def learn(self, zero_ms: int, clock: str) -> None:
+        """An earlier run's anchor says when this one began; the first or first synced one is believed."""
+        if self._is_own or (clock == "synced" and self.clock != "synced"):
+            self.zero_ms, self.clock, self._is_own = zero_ms, clock, False
+
+    def mark_stepped(self) -> None:
+        """The PC's clock jumped; what is carried on by elapsed time does not, but its begin is in doubt."""
+        if self.clock == "unsynced":
+            self.clock = "stepped"
+
+
 class StepDetector:
     """Sees jumps of the PC's clock by its elapsed time."""
 
@@ -91,14 +128,6 @@ class TimeAnchor:
 
     zero_ms: int
     clock: str
-
-    @classmethod
-    def set(cls, uptime_ms: int, now: Instant, offset: CloudOffset) -> "TimeAnchor":
-        """Tie `uptime_ms`, read at `now`, to UTC."""
-        cloud_ms = offset.cloud_ms(now)
-        if cloud_ms is None:
-            return cls(now.unix_ms - uptime_ms, "unsynced")
-        return cls(cloud_ms - uptime_ms, "synced")
 
     def mark_stepped(self) -> None:
         """The PC's clock jumped; a synced anchor does not depend on it."""

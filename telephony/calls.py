@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from protocol.ids import parse_call_id
-from telephony.events import Event, find_call_id, measure_ms
+from telephony.events import Event, find_call_id, is_before, measure_ms
 from telephony.numbers import NumberState, normalise
 
 SAMPLE_RATE_HZ = 8000
@@ -273,8 +273,11 @@ def _inbound_outcome(facts: _Facts) -> Outcome:
 
 
 def _find_connection(facts: _Facts, end: Event | None) -> tuple[Event | None, str | None]:
-    """An analogue line does not say that the far end answered: polarity, end of ring-back, else time."""
-    if facts.connected is not None:
+    """An analogue line does not say that the far end answered: polarity, end of ring-back, else time.
+
+    A hang-up is known when it has lasted; what was concluded in between is no connection.
+    """
+    if facts.connected is not None and not (end is not None and is_before(end, facts.connected)):
         method = facts.connected.fields.get("method") or "polarity"
         return facts.connected, method
     if end is None or facts.busy or not facts.digits:

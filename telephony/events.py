@@ -33,6 +33,11 @@ def measure_ms(earlier: Event, later: Event) -> int:
     return (later.uptime_ms - earlier.uptime_ms) % UINT32_RANGE
 
 
+def is_before(event: Event, other: Event) -> bool:
+    """True if `event` was before `other`, of the same boot and less than 24 days away."""
+    return 0 < measure_ms(event, other) < UINT32_RANGE // 2
+
+
 def is_later_boot(boot: str, first_at_ms: int, other: str, other_first_at_ms: int) -> bool:
     """True if `other` began after `boot`.
 

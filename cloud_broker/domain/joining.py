@@ -5,7 +5,7 @@ Rules:
   end of its own.
 - A line found off-hook at boot (`resumed`) continues the call that was going on.
 - Ringing, a caller ID or a lifted handset continues a call that was ringing at most RINGING_WITHIN_MS ago:
-  longer than the pause of a ring cadence and the start of a box.
+  longer than the pause of a ring cadence and the start of a box; with two different numbers it is two calls.
 Times between boots come from `at`; a boot's own from `uptime_ms`, as always.
 """
 
@@ -16,6 +16,8 @@ from telephony.events import UINT32_RANGE, Event
 RINGING_WITHIN_MS = 15_000
 EARLY_MS = 30_000
 """A call that opens later than this after its boot continues none, unless it is `resumed`."""
+CLOCK_MS = 3_000
+"""How far the times of two boots may be apart by themselves."""
 _COUNTS = ("burst", "bursts", "rings")
 _OF_THE_CALL = frozenset(
     ("ring_started", "ring_burst", "ring_stopped", "caller_id", "off_hook", "on_hook", "digits_dialled",
@@ -45,7 +47,9 @@ def continues(earlier: Sequence[Event], later: Sequence[Event]) -> bool:
         return False
     if any(event.type == "off_hook" for event in earlier):
         return bool(first.fields.get("resumed"))
-    return first.at_ms - last.at_ms <= RINGING_WITHIN_MS
+    if _number(earlier) and _number(later) and _number(earlier) != _number(later):
+        return False
+    return -CLOCK_MS <= first.at_ms - last.at_ms <= RINGING_WITHIN_MS
 
 
 def graft(earlier: Sequence[Event], later: Sequence[Event]) -> list[Event]:
@@ -54,6 +58,8 @@ def graft(earlier: Sequence[Event], later: Sequence[Event]) -> list[Event]:
     first, last = _first(earlier), _last(earlier)
     if first is None or last is None:
         return list(earlier)
+    start = _first(later)
+    back_ms = max(0, last.at_ms - start.at_ms) if start is not None else 0  # time did not run back
     rings = max((event.fields.get(name) or 0 for event in earlier for name in _COUNTS), default=0)
     call = first.fields.get("call")
     grafted = list(earlier)
@@ -65,11 +71,17 @@ def graft(earlier: Sequence[Event], later: Sequence[Event]) -> list[Event]:
             event._replace(
                 boot=first.boot,
                 seq=last.seq + 1 + event.seq,
-                uptime_ms=(first.uptime_ms + event.at_ms - first.at_ms) % UINT32_RANGE,
+                uptime_ms=(first.uptime_ms + event.at_ms + back_ms - first.at_ms) % UINT32_RANGE,
                 fields=event.fields | added | {"call": call},
             )
         )
     return grafted
+
+
+def _number(events: Sequence[Event]) -> str | None:
+    """The caller's, as the box decoded it."""
+    numbers = (e.fields.get("number") for e in _own(events) if e.type == "caller_id")
+    return next((number for number in numbers if number), None)
 
 
 def _own(events: Sequence[Event]) -> list[Event]:

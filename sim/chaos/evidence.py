@@ -13,6 +13,8 @@ from sim.demo.recording import measure
 
 TRUTH, CLOUD, FAULTS = "truth.jsonl", "cloud.jsonl", "faults.jsonl"
 SAMPLE_RATE_HZ = 8000
+RING_STOP_MS, HANG_UP_MS = 6_000, 600
+"""A box knows that ringing is over when it paused for so long, and of a hang-up when it has lasted."""
 
 Row = dict[str, Any]
 
@@ -30,7 +32,8 @@ def truth_row(site: Site, box: Box, truth: CallTruth) -> Row:
     allowed = [truth.outcome]
     if truth.outcome == "outbound_connected" and not _tells_of_answer(box, truth):
         allowed.append("outbound_unanswered")
-    if site.outages.was_cut(box.source, start_ms, end_ms):
+    known_ms = end_ms + (HANG_UP_MS if truth.off_hook_ms is not None else RING_STOP_MS)
+    if site.outages.was_cut(box.source, start_ms, known_ms):
         allowed.append("interrupted")
     silent_ms = 0
     if truth.off_hook_ms is not None:

@@ -78,6 +78,20 @@ def test_outbound_connected_by_tone() -> None:
     assert (call.dialled, call.e164, call.talk_ms) == ("013912345678", "+8613912345678", 5000)
 
 
+def test_what_was_concluded_while_the_hang_up_lasted_is_no_connection() -> None:
+    """Ring-back seems over 4.5 s behind its last burst; the set was put down just before that."""
+    box = Box()
+    box.say("boot", 10)
+    events = [
+        box.say("off_hook", 1000, call=2, by="phone"),
+        box.say("digits_dialled", 7000, call=2, digits="17575598078", method="dtmf"),
+        box.say("tone_detected", 15_400, call=2, tone="connected", method="ringback"),
+        box.say("on_hook", 15_000, call=2, by="phone"),
+    ]
+    call = project(events)
+    assert (call.outcome, call.talk_ms, call.ended_ms - call.started_ms) == ("outbound_unanswered", 0, 14_000)
+
+
 def test_outbound_busy_and_bare_lift_are_unanswered() -> None:
     box = Box()
     box.say("boot", 10)

@@ -60,6 +60,12 @@ def test_a_call_that_goes_on_after_two_cuts_is_still_one(cloud: Cloud) -> None:
     assert (call.outcome, len(call.parts)) == ("answered", 2)
 
 
+def test_a_resumed_call_lasts_no_less_than_what_is_known_when_clocks_disagree(cloud: Cloud) -> None:
+    take_in(cloud, world.answered_call()[:6] + resumed(later(NOW_MS - 9_000_000)))
+    (call,) = shown(cloud)
+    assert (call.outcome, call.talk_seconds) == ("answered", 2.0)
+
+
 def test_a_late_end_parts_them_again(cloud: Cloud) -> None:
     events = world.answered_call()
     take_in(cloud, events[:6] + resumed(later()))
@@ -84,6 +90,23 @@ def test_ringing_that_a_cut_divides_is_one_call_with_its_rings_added_up(cloud: C
 def test_a_call_that_rings_later_is_another(cloud: Cloud) -> None:
     take_in(cloud, world.missed_call()[:4] + world.missed_call(box=later(NOW_MS + 60_000)))
     assert [call.outcome for call in shown(cloud)] == ["missed", "interrupted"]
+
+
+def test_another_caller_right_after_the_cut_is_another_call(cloud: Cloud) -> None:
+    box = later(NOW_MS + 4_000)
+    after = [
+        box.say("boot", 100, reason="power_on", firmware="0.1", off_hook=False),
+        box.say("ring_started", 2000, call=2),
+        box.say("caller_id", 4000, call=2, format="fsk-mdmf", number="15756456266"),
+        box.say("ring_stopped", 8000, call=2, bursts=2),
+    ]
+    take_in(cloud, world.missed_call()[:4] + after)
+    assert [call.outcome for call in shown(cloud)] == ["missed", "interrupted"]
+
+
+def test_a_boot_whose_clock_is_hours_back_continues_nothing(cloud: Cloud) -> None:
+    take_in(cloud, world.missed_call()[:4] + world.missed_call(box=later(NOW_MS - 9_000_000)))
+    assert sorted(call.outcome for call in shown(cloud)) == ["interrupted", "missed"]
 
 
 def test_what_a_box_slept_through_is_not_called_unanswered(cloud: Cloud) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from host_agent.ports import PortsSeen, SerialBytes
+from host_agent.ports import JobDone, PortsSeen, SerialBytes
 from host_agent.publisher import MAX_WAIT_MS
 from protocol.const import PROTOCOL_VERSION
 from protocol.events import BOX_EVENTS
@@ -317,6 +317,53 @@ def test_the_anchor_is_in_cloud_time_where_it_is_known(desk: Desk) -> None:
     desk.run(SECOND)
     (event,) = desk.events("ring_started")
     assert event["clock"] == "synced" and event["at"].startswith("2026-03-17T10:00:00.")
+
+
+def test_with_the_cloud_away_a_restart_under_a_wrong_clock_moves_no_event(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ports=("P1", "P2"))
+    desk.connect()
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.clock.jump(-7 * 3_600_000)
+    desk.restart()
+    desk.connect()
+    desk.run(2 * SECOND)
+    board.state("ring_stopped", desk.clock.now().elapsed_ms, call=0, bursts=1)
+    other = desk.plug("P2", Board(source="b1b2c3d4e5f6"))
+    ring(other, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    assert desk.events("ring_stopped")[0]["at"].startswith("2026-03-17T09:00:03.")
+    times = {event["source"]: event["at"][:20] for event in desk.events("ring_started")}
+    assert times == {board.source: "2026-03-17T09:00:00.", other.source: "2026-03-17T09:00:03."}
+
+
+def test_with_the_cloud_away_a_box_that_boots_after_a_jump_is_in_the_time_of_the_run(desk: Desk) -> None:
+    desk.connect()
+    ring(desk.plug("P1", Board()), desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.clock.jump(8 * 3_600_000)
+    desk.run(SECOND)
+    desk.boards["P1"] = second = Board(boot="1f2e3d4c-9")
+    desk.run(SECOND)
+    ring(second, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    rung = desk.events("ring_started")[-1]
+    assert (rung["boot"], rung["clock"], rung["at"][:20]) == ("1f2e3d4c-9", "stepped", "2026-03-17T09:00:03.")
+
+
+def test_a_box_goes_on_in_cloud_time_once_it_is_told(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    now = desk.clock.now()
+    told = (now.unix_ms + 3_600_000, now.unix_ms, now.unix_ms)
+    desk.handle(JobDone("time", "time", told, None))
+    board.state("ring_stopped", now.elapsed_ms, call=0, bursts=1)
+    desk.run(SECOND)
+    (stopped,) = desk.events("ring_stopped")
+    assert stopped["clock"] == "synced" and stopped["at"].startswith("2026-03-17T10:00:01.")
 
 
 def test_a_box_that_called_for_hours_before_the_agent_came_has_the_right_time(tmp_path: Path) -> None:
