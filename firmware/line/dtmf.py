@@ -18,7 +18,7 @@ LIMITS = bytes([freq * 24 * 256 * HOP_MS // 1000000 for freq in FREQS])
 class KeyDetector:
     """Follows one hop after another and tells each key once.
 
-    A key goes down when two judgements of 24 ms, 8 ms apart, agree. It is told when it is up again or 96 ms
+    A key goes down when two judgements of 24 ms, 8 ms apart, agree (behind a dial tone, one). It is told when it is up again or 96 ms
     old, if it looked like a key nearly all the time: a vowel may pass for one for a moment, not longer.
     """
 
@@ -69,7 +69,8 @@ class KeyDetector:
             told = self._follow(digit, min(_power(sums, low), _power(sums, high)) >> 4)
         elif self._since:
             self._since -= 1
-        if digit != NO_DIGIT and digit == self._candidate and digit != self._key:
+        # A dial tone leaves little of the key that cuts it: there one judgement will do.
+        if digit != NO_DIGIT and (digit == self._candidate or self._cut) and digit != self._key:
             if told == NO_DIGIT:
                 told = self._release()
             # A key comes out of silence or out of the dial tone, which clicks when it is cut by the key. A

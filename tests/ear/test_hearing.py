@@ -206,6 +206,25 @@ def test_a_faint_key_cuts_the_dial_tone() -> None:
     assert [digits(heard) for heard in on_micropython(recordings, off_hook=True)] == ["1590"] * 12
 
 
+@pytest.mark.parametrize("freq_hz", [428.0, 472.0])
+def test_a_short_key_on_a_loud_dial_tone_off_its_frequency(freq_hz: float) -> None:
+    """GB 3380 allows 25 Hz; the tone stands until the key is over."""
+    key = join([silence(700), dtmf_train("1", Dtmf(40.0, 40.0, level_dbm0=-10.0))])
+    tone = join([sine(freq_hz, 8 * 741, -8.0), silence(len(key) / 8 - 741)])
+    rest = dtmf_train("590", Dtmf(40.0, 40.0, level_dbm0=-10.0))
+    (heard,) = on_micropython([line(join([key + tone, rest]), 30.0)], off_hook=True)
+    assert digits(heard) == "1590"
+
+
+def test_a_faint_key_that_a_dial_tone_leaves_35_ms_of() -> None:
+    recordings = []
+    for index in range(12):
+        key = join([silence(700 + index), dtmf_train("1590", Dtmf(60.0, 75.0, level_dbm0=-25.0))])
+        tone = join([sine(445.0, 8 * (725 + index), -13.0), silence(len(key) / 8 - 725 - index)])
+        recordings.append(line(key + tone, 28.0, -25.0))
+    assert [digits(heard) for heard in on_micropython(recordings, off_hook=True)] == ["1590"] * 12
+
+
 def test_on_hook_nobody_dials_and_off_hook_nobody_sends_caller_id() -> None:
     train = line(caller_id_train("05718866332"))
     assert digits(on_micropython([train], off_hook=True)[0]) == "D05718866332C"
