@@ -18,8 +18,9 @@ LIMITS = bytes([freq * 24 * 256 * HOP_MS // 1000000 for freq in FREQS])
 class KeyDetector:
     """Follows one hop after another and tells each key once.
 
-    A key goes down when two judgements of 24 ms, 8 ms apart, agree (behind a dial tone, one). It is told when it is up again or 96 ms
-    old, if it looked like a key nearly all the time: a vowel may pass for one for a moment, not longer.
+    A key goes down when two judgements of 24 ms, 8 ms apart, agree (behind a dial tone, one). It is told when
+    it is up again or 96 ms old, if it looked like a key nearly all the time: a vowel may pass for one for a
+    moment, not longer.
     """
 
     def __init__(self) -> None:
