@@ -223,10 +223,20 @@ class Recorder:
         self._open = kept
 
     def rewind(self, window: int) -> None:
-        """A session was lost with at most `window` payloads under way: hand those samples out again."""
+        """A session was lost with `window` payloads on their way to the disk: hand them out again."""
         for recording in self._open:
             oldest = recording.gap_first + recording.gap_count if recording.gap_count else 0
             recording.sent = max(oldest, recording.sent - window * MAX_AUDIO_BYTES)
+
+    def rewind_to(self, call: int, first: int) -> None:
+        """The oldest payload under way began with sample `first` of `call`.
+
+        What came behind it was thrown away, though single payloads of that were acknowledged.
+        """
+        for recording in self._open:
+            if recording.call == call and first < recording.sent:
+                recording.sent = first
+                recording.gap_count = 0  # what is overwritten is found again
 
     # -- inside
 

@@ -12,6 +12,7 @@ from protocol.errors import MessageError, ProtocolError
 from protocol.framing import AUDIO, CONTROL
 from protocol.link import AUDIO_WINDOW, CLOSED, CONTROL_WINDOW, OPENED, LinkEnd
 from protocol.messages import (
+    decode_audio,
     decode_host_hello,
     decode_message,
     encode_audio,
@@ -141,6 +142,11 @@ class Uplink:
     def _handle_hello(self, payload: bytes) -> None:
         self._journal.rewind()
         self._recorder.rewind(_AUDIO_FRAMES)
+        oldest = self.link.undelivered
+        if oldest is not None:
+            self.link.undelivered = None
+            call, first, _ = decode_audio(oldest)
+            self._recorder.rewind_to(call, first)
         _, _, _, held = decode_host_hello(payload)
         for entry in held:
             if len(entry) != 3:

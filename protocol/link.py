@@ -87,6 +87,7 @@ class LinkEnd:
 
     Attributes:
         is_open: a session is open. foreign_frames: dropped, for they were of other sessions.
+        undelivered: oldest audio payload that the sessions before this one left; whoever reads it clears it.
     """
 
     def __init__(self, is_board: bool, hello: bytes, draw_session: "Callable[[], int]") -> None:
@@ -108,6 +109,7 @@ class LinkEnd:
         self._said_ms = 0
         self._hello_ms: "int | None" = None  # when the last hello or ask was said in this state
         self._hello_due = False
+        self.undelivered: "bytes | None" = None
         self._reset_channels()
 
     @property
@@ -152,6 +154,7 @@ class LinkEnd:
             self._nonce = (now_ms ^ 40503 * self._openings) & 0xFFFF
         else:
             self._nonce = nonce
+        self.undelivered = self._senders[AUDIO].oldest() or self.undelivered
         self._reset_channels()
         self._peer_hello = payload
         self._heard_ms = now_ms

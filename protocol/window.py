@@ -54,6 +54,10 @@ class Sender:
         self._due += 1
         self.room -= 1
 
+    def oldest(self) -> "bytes | None":
+        """The first payload that is queued or unacknowledged."""
+        return self._slots[0].payload if self._slots else None
+
     def next_frame(self, now_ms: int, order: int) -> "Slot | None":
         """The frame to transmit now, oldest first, or None.
 

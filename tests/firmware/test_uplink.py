@@ -1,0 +1,34 @@
+"""The uplink's promise about sound: a session may end at any point, and no sample that the ring still has is
+left out."""
+
+from protocol.framing import AUDIO
+from protocol.link import LinkEnd
+from protocol.messages import decode_audio
+from tests.firmware.bench import IDLE_MV, LIFTED_MV, Bench
+
+Frames = list[tuple[int, int, int, int, bytes]]
+
+
+class Deaf:
+    """A frame decoder that one payload of sound never gets through."""
+
+    def __init__(self, link: LinkEnd, first_sample: int) -> None:
+        self._decoder, self._first_sample = link.decoder, first_sample
+
+    def feed(self, data: bytes) -> Frames:
+        frames = self._decoder.feed(data)
+        return [f for f in frames if f[1] != AUDIO or decode_audio(f[4])[1] != self._first_sample]
+
+
+def test_what_was_acknowledged_behind_a_lost_payload_comes_again_in_the_next_session(bench: Bench) -> None:
+    bench.hold(IDLE_MV, 2000)
+    bench.hold(LIFTED_MV, 2000)
+    call = bench.desk.only("off_hook").fields["call"]
+    before = bench.desk
+    lost = len(before.recording(call))
+    before.link.decoder = Deaf(before.link, lost)  # type: ignore[assignment]
+    bench.hold(LIFTED_MV, 2000)
+    assert len(before.recording(call)) == lost
+    bench.desk = type(before)(audio=before.audio)
+    bench.hold(LIFTED_MV, 4000)
+    assert len(bench.desk.recording(call)) > 7.5 * 8000
