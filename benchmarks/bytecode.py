@@ -40,6 +40,7 @@ CYCLES_AN_OPERATION = 240e6 / 1731.94 * 300 / 149_180
 TIMER = "timer interrupt"
 """It reads the line each 5 ms, whatever else goes on; its share comes on top of the others."""
 MAX_OPERATIONS = {"caller-ID window": 2000, "in a call": 3000, TIMER: 600}
+EAR = ("firmware/line/", "firmware/dsp/")
 IDLE_MV, LIFTED_MV = 48_000, 7_900
 NUMBER = "13800138000"
 Trace = Callable[[FrameType, str, Any], Any]
@@ -88,7 +89,9 @@ def main() -> int:
     """Print the figures; 1 if a limit is missed."""
     parser = argparse.ArgumentParser()
     parser.add_argument(
-        "--json", action="store_true", help="only the shares, each with the timer's: JSON, in percent"
+        "--json",
+        action="store_true",
+        help="only the shares, of the ear and of all with the timer: JSON, percent",
     )
     as_json: bool = parser.parse_args().json
     with tempfile.TemporaryDirectory() as flash:
@@ -97,14 +100,16 @@ def main() -> int:
     missed = False
     if as_json:
         timer = shares.pop(TIMER)
-        print(json.dumps({what: share + timer for what, share in shares.items()}))
+        print(
+            json.dumps({what: [_ear_share(counted[what]), share + timer] for what, share in shares.items()})
+        )
         return 0
     for what, operations in counted.items():
         total, limit = operations.total() / BLOCKS, MAX_OPERATIONS[what]
         missed |= total > limit
         verdict = "  MISSED" if total > limit else ""
         print(f"{what}: {total:.0f} operations a block, limit {limit}{verdict}; ", end="")
-        print(f"about {shares[what]:.1f} % of one core")
+        print(f"about {shares[what]:.1f} % of one core, the ear's {_ear_share(operations):.1f} %")
         for name, count in operations.most_common(6):
             print(f"{count / BLOCKS:8.0f}  {name}")
     return int(missed)
@@ -143,6 +148,12 @@ def count_operations(flash: Path) -> dict[str, Counter[str]]:
 def share_of(operations_a_block: float) -> float:
     """Percent of the core."""
     return 100.0 * operations_a_block * BLOCKS_A_SECOND * CYCLES_AN_OPERATION / CORE_HZ
+
+
+def _ear_share(operations: Counter[str]) -> float:
+    """What of it decides about the line: the files beside the kernels' and with them."""
+    ear = sum(count for name, count in operations.items() if name.startswith(EAR))
+    return share_of(ear / BLOCKS)
 
 
 def _cases() -> dict[str, tuple[int, Pcm]]:

@@ -1,13 +1,14 @@
 """Instructions a sample of every viper kernel, and what all of them take of one 240 MHz core.
 
-Counted under qemu-xtensa on the very code that a board gets; cycles by FIRMWARE's pipeline model (upper
-estimate: taken branch + 4, use after load + 2; code and data in internal RAM). What the kernels leave to
-bytecode is estimated by `benchmarks.bytecode` and stands beside them.
+Counted under qemu-xtensa on the very code that a board gets; cycles by the pipeline model of
+`benchmarks/xtensa.py` (upper estimate: taken branch + 4, use after load + 2; code and data in internal RAM).
+What the kernels leave to bytecode is estimated by `benchmarks.bytecode` and stands beside them.
 
     python -m benchmarks.kernels
 
-Limits of the kernels: in a call 10 % of the core, in the caller-ID window 25 %. Exit status 1 if one is
-missed. Both together are held against the same figures as a goal.
+Limits of the ear, its kernels and its own bytecode together: in a call 10 % of the core, in the caller-ID
+window 25 %. Exit status 1 if one is missed. What the rest of the loop takes (link, journal, recorder) stands
+beside.
 """
 
 import json
@@ -79,19 +80,22 @@ def main() -> int:
     bytecode = bytecode_shares()
     for name, (kernels, limit) in LIMITS.items():
         percent = share(sum(cycles[kernel] * times for kernel, times in kernels.items()))
-        missed |= percent > limit
-        verdict = "" if percent <= limit else "  MISSED"
-        both = percent + bytecode[name]
-        print(f"{name}: kernels {percent:.1f} % of one core, limit {limit:.0f} %{verdict}; ", end="")
-        print(f"with about {bytecode[name]:.1f} % of bytecode {both:.1f} %, goal {limit:.0f} %")
+        ear, whole = (percent + bytecode_share for bytecode_share in bytecode[name])
+        missed |= ear > limit
+        verdict = "" if ear <= limit else "  MISSED"
+        print(
+            f"{name}: kernels {percent:.1f} % of one core, with the ear's bytecode about {ear:.1f} %, ",
+            end="",
+        )
+        print(f"limit {limit:.0f} %{verdict}; with that of the whole loop about {whole:.1f} %")
     return int(missed)
 
 
-def bytecode_shares() -> dict[str, float]:
-    """Percent of the core; counted in a process of its own, which becomes the board."""
+def bytecode_shares() -> dict[str, tuple[float, float]]:
+    """Of the ear and of the whole loop, percent of the core; counted in a process of its own, the board."""
     command = [sys.executable, "-m", "benchmarks.bytecode", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    shares: dict[str, float] = json.loads(done.stdout)
+    shares: dict[str, tuple[float, float]] = json.loads(done.stdout)
     return shares
 
 

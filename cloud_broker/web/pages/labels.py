@@ -1,6 +1,6 @@
 """The words of the domain as people read them: one table a vocabulary, each with its icon and colour.
 
-A colour always stands beside a word or an icon (CONSOLE.md): blue = ringing, green = talking or well,
+A colour always stands beside a word or an icon: blue = ringing, green = talking or well,
 red = missed or late, amber = about to be late, grey = offline or over.
 """
 
