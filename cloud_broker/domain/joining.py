@@ -47,7 +47,7 @@ def continues(earlier: Sequence[Event], later: Sequence[Event]) -> bool:
         return False
     if any(event.type == "off_hook" for event in earlier):
         return bool(first.fields.get("resumed"))
-    if _number(earlier) and _number(later) and _number(earlier) != _number(later):
+    if len({_number(earlier), _number(later)} - {None}) == 2:
         return False
     return -CLOCK_MS <= first.at_ms - last.at_ms <= RINGING_WITHIN_MS
 

@@ -32,8 +32,8 @@ def truth_row(site: Site, box: Box, truth: CallTruth) -> Row:
     allowed = [truth.outcome]
     if truth.outcome == "outbound_connected" and not _tells_of_answer(box, truth):
         allowed.append("outbound_unanswered")
-    known_ms = end_ms + (HANG_UP_MS if truth.off_hook_ms is not None else RING_STOP_MS)
-    if site.outages.was_cut(box.source, start_ms, known_ms):
+    until_known_ms = HANG_UP_MS if truth.off_hook_ms is not None else RING_STOP_MS
+    if site.outages.was_cut(box.source, start_ms, end_ms + until_known_ms):
         allowed.append("interrupted")
     silent_ms = 0
     if truth.off_hook_ms is not None:

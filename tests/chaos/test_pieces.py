@@ -5,11 +5,15 @@ import random
 import socket
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from protocol.framing import AUDIO, FrameDecoder, encode_frame
 from protocol.messages import decode_audio, encode_audio
+from sim.call import CallTruth
+from sim.chaos.evidence import HANG_UP_MS, RING_STOP_MS, truth_row
 from sim.chaos.gate import Gate
 from sim.chaos.outages import Outage, Outages
 from sim.chaos.port import PluggablePort
@@ -37,6 +41,21 @@ def test_only_the_box_that_lost_its_power_is_excused() -> None:
     assert outages.was_cut(BOX, 1_900, 5_000)
     assert not outages.was_cut(BOX, 2_100, 5_000)
     assert not outages.was_cut("another", 1_900, 5_000)
+
+
+@pytest.mark.parametrize(("off_hook_ms", "until_known_ms"), [(2_000, HANG_UP_MS), (None, RING_STOP_MS)])
+def test_a_cut_before_a_box_can_know_of_the_end_excuses_it(
+    off_hook_ms: int | None, until_known_ms: int
+) -> None:
+    """What `truth_row` asks of a site is what stands here."""
+    truth = CallTruth("1", "in", "1", "", "fsk-mdmf", 1_000, off_hook_ms=off_hook_ms, ended_ms=9_000)
+    outcomes = []
+    for cut_ms in (9_000 + until_known_ms, 9_001 + until_known_ms):
+        outages = Outages()
+        outages.add(Outage(BOX, cut_ms, cut_ms + 500, cuts_power=True))
+        site: Any = SimpleNamespace(outages=outages, unix_ms=lambda _, line_ms: line_ms)
+        outcomes.append(truth_row(site, SimpleNamespace(source=BOX), truth)["allowed_outcomes"])  # type: ignore[arg-type]
+    assert outcomes == [[truth.outcome, "interrupted"], [truth.outcome]]
 
 
 def test_a_damaged_wire_hits_about_as_many_bytes_as_it_is_told() -> None:

@@ -413,3 +413,26 @@ def test_a_recording_stored_while_the_spool_was_full_is_sent_when_it_is_not(
     desk.run(3 * SECOND)
     assert [job[:2] for job in desk.worker.jobs if job[0] == "upload"] == [("upload", call)]
     assert not desk.core.parts.recordings.audio_folder(call).exists()
+
+
+def test_a_recording_whose_end_waits_for_room_is_not_cut_when_its_box_boots(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def have_no_room(_connection: object) -> None:
+        raise AgentError("spool.full", "The disk is full.", "Free some space.")
+
+    board = desk.plug("P1", Board())
+    box_call = board.state("off_hook", 0, call=0, by="phone")
+    board.state("recording_started", 0, call=box_call, codec="alaw")
+    board.play(box_call, 0, b"\x5a" * 4000)
+    desk.run(2 * SECOND)
+    monkeypatch.setattr(intake, "transaction", have_no_room)
+    board.state("recording_stopped", 9, call=box_call, samples=8000)
+    desk.run(SECOND)
+    desk.boards["P1"] = Board(boot="1f2e3d4c-9")
+    desk.run(3 * SECOND)
+    monkeypatch.undo()
+    desk.run(3 * SECOND)
+    desk.work("encode")
+    (stored,) = desk.events("recording_stored")
+    assert (stored["fields"]["samples"], stored["fields"]["gaps"]) == (8000, [[4000, 4000]])
