@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HELLO_MS = 500
-ASK_MS = 1000
+ASK_MS = 250
 KEEPALIVE_MS = 1000
 PEER_TIMEOUT_MS = 3000
 

@@ -87,6 +87,7 @@ def test_the_page_goes_back_by_itself_but_not_with_an_unsaved_draft(
         own.desk.commit_all()
     with serving(House(), int(own.console.rsplit(":", 1)[1])):
         page.keyboard.press("Control+Enter")
+        expect(page.locator("body")).to_contain_text("草稿已保存")
         with own.lock:
             own.desk.commit_all()
         expect(page).to_have_url(re.compile(f"{own.console}/desk"), timeout=15_000)

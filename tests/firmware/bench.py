@@ -1,6 +1,7 @@
 """A bench for the box: its line (a scenario, or loop voltages by hand) on one side, a desk PC's link on the
 other."""
 
+import random
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from protocol.messages import (
     encode_message,
 )
 from sim.board import Board, BoardOutput, BoardSettings
+from sim.chaos.wire import WiredBoard
 from sim.line import LineBlock
 from sim.scenario import ScenarioRun, read_scenario
 
@@ -128,6 +130,7 @@ class Bench:
 
     def __init__(self, flash: Path, **settings: Any) -> None:
         self.board = Board(BoardSettings(SOURCE, flash, seed=7, **settings))
+        self.wire = WiredBoard(self.board, random.Random(3))
         self.desk = Desk()
         self.is_plugged = True
         self.is_seized = False
@@ -138,7 +141,8 @@ class Bench:
         """One block of the line through the box, and the cable."""
         to_board = self.desk.to_board if self.is_plugged else b""
         self.desk.to_board = b""
-        output = self.board.step(block, to_board)
+        self.wire.begin_step(block, to_board)
+        output = self.wire.finish()
         self.now_ms += len(block.loop_mv)
         if self.is_plugged:
             self.desk.take(output.serial_out, self.now_ms)

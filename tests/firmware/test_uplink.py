@@ -4,6 +4,7 @@ left out."""
 from protocol.framing import AUDIO
 from protocol.link import LinkEnd
 from protocol.messages import decode_audio
+from sim.chaos.wire import Damage
 from tests.firmware.bench import IDLE_MV, LIFTED_MV, Bench
 
 Frames = list[tuple[int, int, int, int, bytes]]
@@ -32,3 +33,15 @@ def test_what_was_acknowledged_behind_a_lost_payload_comes_again_in_the_next_ses
     bench.desk = type(before)(audio=before.audio)
     bench.hold(LIFTED_MV, 4000)
     assert len(bench.desk.recording(call)) > 7.5 * 8000
+
+
+def test_on_a_bad_wire_the_ring_has_come_up_soon_after_a_plug_is_put_back(bench: Bench) -> None:
+    bench.hold(IDLE_MV, 2000)
+    bench.hold(LIFTED_MV, 2000)
+    call = bench.desk.only("off_hook").fields["call"]
+    bench.is_plugged = False
+    bench.hold(LIFTED_MV, 6000)
+    bench.is_plugged = True
+    bench.wire.damage = Damage(7e-4, 7e-4, 6e-4)  # as much as chaos does
+    bench.hold(LIFTED_MV, 2500)
+    assert len(bench.desk.recording(call)) > 10 * 8000  # of 10.5
