@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -90,29 +91,31 @@ class OldBroker:
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
         self.versions: list[int] = []
-        self._connections: list[socket.socket] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
 
     def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            packet = connection.recv(4096)
-            version = packet[packet.index(b"MQTT") + 4]
-            self.versions.append(version)
-            if version == 4:
-                connection.sendall(b"\x20\x02\x00\x00")
-                self._connections.append(connection)
-            else:
-                connection.sendall(self._answer)
-                connection.close()
+        with ExitStack() as connections:
+            while True:
+                try:
+                    connection, _ = self._server.accept()
+                except OSError:
+                    return
+                connections.enter_context(connection)
+                packet = connection.recv(4096)
+                if not packet:
+                    continue
+                self.versions.append(packet[packet.index(b"MQTT") + 4])
+                if self.versions[-1] == 4:
+                    connection.sendall(b"\x20\x02\x00\x00")
+                else:
+                    connection.sendall(self._answer)
+                    connection.close()
 
     def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        for connection in self._connections:
-            connection.close()
+        self._thread.join()
 
 
 @pytest.mark.parametrize("answer", [b"\x20\x02\x00\x01", b""], ids=["says so", "hangs up"])
