@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 SYSTEM_PACKAGES = {
     "mosquitto": ["mosquitto"],
@@ -16,6 +17,8 @@ SYSTEM_PACKAGES = {
     "espeak-ng": ["espeak-ng"],
 }
 IN_CI = os.environ.get("CI") == "true"
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 structlog.configure(
     processors=[
         structlog.processors.add_log_level,

@@ -292,7 +292,7 @@ messages = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(messages, max_size=8))
 def test_whatever_a_box_says_is_survived_and_the_next_event_is_stored(said: list[tuple[object, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder, capture_logs():

@@ -163,7 +163,7 @@ BODIES = st.binary(max_size=50) | st.fixed_dictionaries(
     cookies=TEXTS,
     body=BODIES,
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_asked_has_an_answer(
     quiet: PageDesk,
     method: str,

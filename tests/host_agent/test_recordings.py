@@ -65,7 +65,7 @@ def test_doubled_and_overlapping_frames_are_written_once(tmp_path: Path) -> None
     assert list(read_recording(tmp_path)) == [(0, b"a" * 100), (100, b"b" * 50)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 400), st.binary(max_size=40))
 def test_a_torn_tail_is_cut_to_the_last_frame(cut: int, noise: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:

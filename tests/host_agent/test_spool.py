@@ -70,7 +70,7 @@ def test_what_arrived_since_is_found_over_a_clock_that_was_wrong(spool: Spool) -
     assert spool.arrived(spool.last_before(1000)) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.integers(0, 60), max_size=40))
 def test_held_is_exactly_what_is_stored(seqs: set[int]) -> None:
     spool = Spool(open_database(Path(":memory:")))

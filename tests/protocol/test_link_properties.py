@@ -122,7 +122,7 @@ class LinkOverABadLine(RuleBasedStateMachine):
 
 
 TestLinkOverABadLine = LinkOverABadLine.TestCase
-TestLinkOverABadLine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestLinkOverABadLine.settings = settings(max_examples=150, stateful_step_count=40)
 
 
 def deliver_doubles(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -163,7 +163,6 @@ def test_the_machine_finds_a_link_that_does_not_keep_its_word(
     quick = settings(
         max_examples=600,
         stateful_step_count=40,
-        deadline=None,
         database=None,
         derandomize=True,
         phases=[Phase.generate],

@@ -247,7 +247,7 @@ SOMETHING = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 6000), SOMETHING), max_size=25), st.booleans())
 def test_whatever_people_do_every_call_ends_and_the_truth_is_in_order(
     deeds: list[tuple[int, tuple[str, str]]], call_waiting: bool
