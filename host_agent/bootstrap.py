@@ -203,6 +203,7 @@ def build_core(
         cloud=CloudLink(settings.cloud_url, offset, world.clock, world.worker, claim),
         housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, captures, flow, reporter),
         desk=desk,
+        run=run,
         steps=StepDetector(),
         accept=world.accept,
         may_upload=lambda instant: not is_quiet(settings.quiet_hours, instant.unix_ms),

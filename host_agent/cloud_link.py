@@ -56,9 +56,13 @@ class CloudLink:
         if self._is_due(TIME, now):
             self._submit(TIME, lambda: measure_offset(self._url, self._clock))
 
-    def ask_time_now(self, now: Instant) -> None:
+    def handle_step(self, now: Instant) -> None:
         """The PC's clock jumped: the offset is void."""
         self._offset.forget()
+        self.ask_time_now(now)
+
+    def ask_time_now(self, now: Instant) -> None:
+        """Somebody waits for it."""
         self._due_ms[TIME] = now.elapsed_ms
 
     def handle_done(self, done: JobDone, now: Instant) -> Credentials | None:

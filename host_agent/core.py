@@ -38,7 +38,7 @@ from host_agent.reception import Reception
 from host_agent.recording_flow import ENCODE, UPLOAD, RecordingFlow
 from host_agent.recordings import Recordings
 from host_agent.spool import Range, Spool
-from host_agent.time_anchor import StepDetector
+from host_agent.time_anchor import RunTime, StepDetector
 from protocol.errors import MessageError, TopicError
 from protocol.topics import parse_topic
 
@@ -69,6 +69,7 @@ class Parts:
     cloud: CloudLink
     housekeeping: Housekeeping
     desk: DeskFlow
+    run: RunTime
     steps: StepDetector
     accept: Callable[[Credentials], None]
     may_upload: Callable[[Instant], bool]
@@ -84,6 +85,7 @@ class Core:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._offered = 0
+        self._awaits_time = False
         self.undecodable = 0
 
     @property
@@ -164,7 +166,7 @@ class Core:
         parts.housekeeping.mark_stepped(now)
         bounded = max(-0x80000000, min(by_ms, 0x7FFFFFFF))
         parts.intake.state("clock_stepped", {"by_ms": bounded}, now)
-        parts.cloud.ask_time_now(now)
+        parts.cloud.handle_step(now)
 
     def _hear_serial(self, item: SerialBytes, now: Instant) -> None:
         for said in self._parts.boxes.handle_bytes(item.path, item.data, now):
@@ -187,12 +189,17 @@ class Core:
         log.info("broker.connected", mqtt=item.version)
         self._parts.bridge.handle_up(self._attached(), now)
         self._parts.commands.handle_connected(now)
-        self._parts.publisher.handle_connected(now.elapsed_ms)
         self._parts.housekeeping.reporter.handle_connected()
         self._parts.desk.handle_connected(now)
+        self._awaits_time = True
+        if self._parts.run.read(now)[1] == "synced":
+            self._hear_time(now)
+        else:  # what the cloud has once keeps its time: ask for the right one first
+            self._parts.cloud.ask_time_now(now)
 
     def _hear_broker_down(self, item: BrokerDown, now: Instant) -> None:
         log.warning("broker.lost", reason=item.reason)
+        self._awaits_time = False
         self._parts.bridge.handle_down()
         self._parts.publisher.handle_disconnected()
 
@@ -226,10 +233,16 @@ class Core:
             self._parts.desk.handle_done(item, now)
         elif item.name in (ENROL, TIME):
             credentials = self._parts.cloud.handle_done(item, now)
-            if item.name == TIME and item.error is None:
-                self._parts.reception.handle_time(now)
+            if item.name == TIME:
+                self._hear_time(now)
             if credentials is not None:
                 self._parts.accept(credentials)
+
+    def _hear_time(self, now: Instant) -> None:
+        self._parts.reception.carry(now)
+        if self._awaits_time:
+            self._awaits_time = False
+            self._parts.publisher.handle_connected(now.elapsed_ms)
 
     def _hear_page(self, item: Any, now: Instant) -> None:
         self._parts.desk.handle(item, now)

@@ -24,7 +24,7 @@ CREATE TABLE event (
     seq          INTEGER NOT NULL,
     type         TEXT    NOT NULL,
     digest       TEXT    NOT NULL,                   -- of what the source said: `at` and `clock` left out
-    payload      TEXT    NOT NULL,                   -- the MQTT payload, with its first `at`
+    payload      TEXT    NOT NULL,                   -- the MQTT payload
     stored_ms    INTEGER NOT NULL,                   -- UTC by the PC
     committed_ms INTEGER,
     UNIQUE (source, boot, seq)

@@ -10,7 +10,7 @@ from host_agent.database import transaction
 from host_agent.errors import AgentError
 from host_agent.identity import Identity
 from host_agent.ports import Instant
-from host_agent.spool import REPEATED, STORED, Spool
+from host_agent.spool import REPEATED, STORED, Spool, shift_event
 from host_agent.time_anchor import RunTime, format_utc
 from protocol.event_json import EventRecord
 
@@ -41,6 +41,7 @@ class Intake:
         self._identity = identity
         self._run = run
         self._seq = 1
+        self._stamp: tuple[int, str] | None = None  # (UTC of elapsed time 0, clock) of the agent's own events
         self._pending: list[_Pending] = []
         self._retry_ms: int | None = None
         self.stored = 0
@@ -74,7 +75,7 @@ class Intake:
         then: Callable[[bool], None] | None = None,
     ) -> EventRecord:
         """As `add`, one event of the agent itself, with its own boot and the next sequence number."""
-        zero_ms, clock = self._run.read(now)
+        self._stamp = zero_ms, clock = self._run.read(now)
         event = EventRecord(
             source=self._identity.agent_id,
             boot=self._identity.boot,
@@ -88,6 +89,25 @@ class Intake:
         self._seq += 1
         self._pending.append(_Pending(event, change, then))
         return event
+
+    def shift(self, source: str, boot: str, by_ms: int, clock: str) -> None:
+        """Move what waits of one boot, stored or not; see `Spool.shift`."""
+        self._spool.shift(source, boot, by_ms, clock)
+        for pending in self._pending:
+            if (pending.event.source, pending.event.boot) == (source, boot):
+                pending.event = shift_event(pending.event, by_ms, clock)
+
+    def carry(self, now: Instant) -> None:
+        """The agent's own events go into the time of the run as it is known by now.
+
+        Raises:
+            AgentError: as `Spool.shift`.
+        """
+        zero_ms, clock = self._run.read(now)
+        if self._stamp is None or self._stamp[1] == "synced" or self._stamp == (zero_ms, clock):
+            return
+        self.shift(self._identity.agent_id, self._identity.boot, zero_ms - self._stamp[0], clock)
+        self._stamp = zero_ms, clock
 
     @property
     def has_pending(self) -> bool:

@@ -3,7 +3,7 @@
 Rules:
 - Publishing is no proof: an event leaves only through `handle_committed`.
 - On a new connection everything in the window is due again (a broker may have forgotten what it
-  acknowledged).
+  acknowledged), as it is in the spool by then.
 - An event not listed for `republish_after_ms` is published again; the wait doubles to MAX_WAIT_MS, with
   jitter.
 """
@@ -55,7 +55,8 @@ class Publisher:
     def handle_connected(self, now_ms: int) -> None:
         """The broker is there: all that is under way is due at once."""
         self._connected = True
-        for flight in self._flights.values():
+        for n, flight in self._flights.items():
+            flight.event = self._spool.read(n) or flight.event
             flight.due_ms = now_ms
             flight.tries = 0
         self.advance(now_ms)

@@ -2,12 +2,13 @@
 passed on.
 
 Rules:
-- An event gets its `at` here, once, from the anchor of its boot; the spool keeps the first.
+- An event gets its `at` here, from the anchor of its boot. When the time of the run becomes better known
+  (an earlier run's anchor, then the cloud), anchors and what still waits of their boots go into it.
 - A box says one hello until somebody answers, for hours if need be: the uptime of a first hello may be old.
   As soon as the box is known to hear, the session is opened anew, once a boot; the uptime of that second
   hello, said at that moment, makes the anchor. What came before is not acknowledged, and comes again.
 - An event of an earlier boot takes that boot's time from what the spool has of it; where it has nothing, the
-  moment the present boot began stands for it: it was not later.
+  moment the present boot began stands for it: it was not later. It moves with that boot.
 - The journal is acknowledged after the commit: that is what `then` of the intake is for.
 """
 
@@ -34,6 +35,7 @@ from host_agent.box_session import (
 from host_agent.boxes import Boxes
 from host_agent.bridge import Bridge
 from host_agent.captures import Captures
+from host_agent.errors import AgentError
 from host_agent.intake import Intake
 from host_agent.ports import Instant
 from host_agent.recordings import Recordings
@@ -49,6 +51,10 @@ _REFUSALS = {
     "version": "The box speaks another protocol version: update the agent, or flash the box.",
     "noise": "No box speaks on this port: check the cable and that the box runs CloudSeat firmware.",
 }
+
+
+Boot = tuple[str, str]
+"""(source, boot)."""
 
 
 class Reception:
@@ -84,11 +90,13 @@ class Reception:
         self._run = run
         self._announce = announce
         self._listen = listen
-        self._anchors: dict[tuple[str, str], TimeAnchor] = {}
-        self._begun_ms: dict[
-            tuple[str, str], int
-        ] = {}  # elapsed ms at which a boot of this run's boxes began
-        self._heard: set[tuple[str, str]] = set()
+        self._anchors: dict[Boot, TimeAnchor] = {}
+        self._begun_ms: dict[Boot, int] = {}  # elapsed ms at which a boot of this run's boxes began
+        self._by_run: set[Boot] = set()  # anchored in this run's time, not an earlier one's
+        self._guessed: dict[
+            Boot, Boot
+        ] = {}  # earlier boots of which nothing is known: the boot that stands in
+        self._heard: set[Boot] = set()
         self._short: set[str] = set()
         self.replies: list[tuple[str, ReplySaid]] = []
 
@@ -116,12 +124,25 @@ class Reception:
         for anchor in self._anchors.values():
             anchor.mark_stepped()
 
-    def handle_time(self, now: Instant) -> None:
-        """The cloud has told the time: boots that are not in it yet go on in it."""
+    def carry(self, now: Instant) -> None:
+        """The time of the run may be better known than it was: what is not in it yet goes on in it, and what
+        waits of that is moved."""
         zero_ms, clock = self._run.read(now)
-        for boot, begun_ms in self._begun_ms.items():
-            if self._anchors[boot].clock != clock:
-                self._anchors[boot] = TimeAnchor(zero_ms + begun_ms, clock)
+        try:
+            self._intake.carry(now)
+            for boot, begun_ms in self._begun_ms.items():
+                self._carry_boot(boot, TimeAnchor(zero_ms + begun_ms, clock))
+        except AgentError as error:
+            log.error(error.code, problem=error.problem, remedy=error.remedy)
+
+    def _carry_boot(self, boot: Boot, anchor: TimeAnchor) -> None:
+        old = self._anchors[boot]
+        is_better = old.clock != "synced" and (anchor.clock == "synced" or boot in self._by_run)
+        if not is_better or old == anchor:
+            return
+        for moved in (boot, *(past for past, present in self._guessed.items() if present == boot)):
+            self._intake.shift(*moved, anchor.zero_ms - old.zero_ms, anchor.clock)
+        self._anchors[boot] = anchor
 
     def resume(self) -> None:
         """The spool takes events again: boxes whose events found no room send them again."""
@@ -147,6 +168,7 @@ class Reception:
         if boot in self._heard and boot not in self._begun_ms:
             self._begun_ms[boot] = now.elapsed_ms - said.uptime_ms
             self._anchors[boot] = self._anchor(boot, now)
+            self.carry(now)
         session.is_ready = boot in self._heard
         held = [[said.boot, first, last] for first, last in self._spool.held(*boot)]
         session.answer_hello(self._agent_id, self._offset.cloud_ms(now) or now.unix_ms, {}, held)
@@ -170,15 +192,20 @@ class Reception:
         if anchor is None:
             began_ms = self._anchors[session.source, session.boot].zero_ms
             anchor = TimeAnchor(began_ms - said.uptime_ms, "unsynced")
+            self._guessed[session.source, said.boot] = session.source, session.boot
         self._keep(session, said.boot, said, anchor, now)
 
-    def _anchor(self, boot: tuple[str, str], now: Instant) -> TimeAnchor:
-        """Of a boot that is there: where nobody can be asked for the time, as an earlier run had it."""
+    def _anchor(self, boot: Boot, now: Instant) -> TimeAnchor:
+        """Of a boot that is there: as an earlier run had it, if the cloud cannot be asked or has to put that
+        right."""
         begun_ms = self._begun_ms[boot]
-        known = self._recall(*boot) if self._offset.cloud_ms(now) is None else None
-        if known is not None:
-            self._run.learn(known.zero_ms - begun_ms, known.clock)
+        is_told = self._offset.cloud_ms(now) is not None
+        known = self._recall(*boot)
+        if known is not None and not (is_told and known.clock == "synced"):
+            if not is_told:
+                self._run.learn(known.zero_ms - begun_ms, known.clock)
             return known
+        self._by_run.add(boot)
         zero_ms, clock = self._run.read(now)
         return TimeAnchor(zero_ms + begun_ms, clock)
 

@@ -5,14 +5,16 @@ Rules:
 - An event waits until the cloud lists its exact id as committed; publishing it changes nothing here.
 - A repeated event keeps its first row, and so its first `at`. The same id with other content is refused and
   kept.
+- `at` is moved only while the event waits, and only when a better clock than the PC's has been told.
 """
 
 import hashlib
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from host_agent.database import count_used_pages, spool_full, to_pages, transaction
+from host_agent.time_anchor import format_utc, parse_utc
 from protocol.errors import MessageError
 from protocol.event_json import EventRecord, decode_event, encode_event
 from protocol.events import check_event
@@ -41,6 +43,13 @@ class Backlog:
 
     count: int
     oldest_ms: int | None
+
+
+def shift_event(event: EventRecord, by_ms: int, clock: str) -> EventRecord:
+    """The same event, `by_ms` later; one in cloud time stays as it is."""
+    if event.clock == "synced":
+        return event
+    return replace(event, at=format_utc(parse_utc(event.at) + by_ms), clock=clock)
 
 
 class Spool:
@@ -136,6 +145,29 @@ class Spool:
             (after_n, limit),
         )
         return [Waiting(n, source, boot, seq, payload.encode()) for n, source, boot, seq, payload in rows]
+
+    def read(self, n: int) -> Waiting | None:
+        """One stored event, as it is now."""
+        query = "SELECT n, source, boot, seq, payload FROM event WHERE n = ?"
+        row = self._db.execute(query, (n,)).fetchone()
+        if row is None:
+            return None
+        _, source, boot, seq, payload = row
+        return Waiting(n, source, boot, seq, payload.encode())
+
+    def shift(self, source: str, boot: str, by_ms: int, clock: str) -> None:
+        """Move what waits of one boot by `by_ms`, but for what is in cloud time already.
+
+        Raises:
+            AgentError: as `transaction`; nothing was moved.
+        """
+        query = "SELECT n, payload FROM event WHERE source = ? AND boot = ? AND committed_ms IS NULL"
+        with transaction(self._db):
+            for n, payload in self._db.execute(query, (source, boot)).fetchall():
+                moved = shift_event(decode_event(payload.encode()), by_ms, clock)
+                self._db.execute(
+                    "UPDATE event SET payload = ? WHERE n = ?", (encode_event(moved).decode(), n)
+                )
 
     def waiting_ids(self) -> list[tuple[str, str, int]]:
         """(source, boot, seq) of all that waits, in order of arrival."""

@@ -8,7 +8,7 @@ Rules:
 - Without one, a boot that an earlier run knew goes on with that run's anchor: the box's uptime went on.
 - Else it is in the time that this run began with, carried on by elapsed time: a jump of the PC's clock while
   nobody can be asked moves no event. `unsynced`, and `stepped` from the moment a jump was seen.
-- As soon as the cloud has told the time, boots that are there go on in it.
+- As soon as the cloud has told the time, boots that are there go on in it, and what waits of them is moved.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
     {"v": 1, "source", "boot", "seq", "uptime_ms", "type", "fields": {...}, "at", "clock"}
 
-`at`: UTC with milliseconds, `2026-03-17T08:56:00.123Z`; a re-sent event keeps its first. `clock`: synced,
+`at`: UTC with milliseconds, `2026-03-17T08:56:00.123Z`; the cloud's first counts. `clock`: synced,
 unsynced or stepped. Byte strings are base64 text. The payload hash of an event covers what its source said,
 without `at` and `clock`, so that the same event sent twice has one hash.
 """

@@ -188,9 +188,18 @@ class Desk:
         self.handle(*self.worker.run(*names))
         self.tick()
 
-    def connect(self) -> None:
+    def connect(self, ahead_ms: int | None = None) -> None:
+        """The broker is there; and the cloud, whose time is so much later, or None: it does not answer."""
         self.broker.is_up = True
         self.handle(BrokerUp("5"))
+        self.tell_time(ahead_ms)
+
+    def tell_time(self, ahead_ms: int | None) -> None:
+        """The cloud's answer to what time it is."""
+        now = self.clock.now()
+        told = None if ahead_ms is None else (now.unix_ms + ahead_ms, now.unix_ms, now.unix_ms)
+        error = AgentError("cloud.unreachable", "It does not answer.", "Wait.") if told is None else None
+        self.handle(JobDone("time", "time", told, error))
 
     def disconnect(self) -> None:
         self.broker.is_up = False

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from host_agent.database import spool_full
 from host_agent.ports import JobDone, PortsSeen, SerialBytes
 from host_agent.publisher import MAX_WAIT_MS
 from protocol.const import PROTOCOL_VERSION
@@ -364,6 +365,74 @@ def test_a_box_goes_on_in_cloud_time_once_it_is_told(desk: Desk) -> None:
     desk.run(SECOND)
     (stopped,) = desk.events("ring_stopped")
     assert stopped["clock"] == "synced" and stopped["at"].startswith("2026-03-17T10:00:01.")
+
+
+HOUR = 3_600_000
+
+
+def test_what_waits_from_before_the_cloud_was_there_goes_up_in_its_time(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    board.say("past_event", "1f2e3d4c-6", 0, 5000, "ring_started", {"call": 0})
+    desk.run(SECOND)
+    desk.connect(HOUR)
+    assert {(event["clock"], event["at"][:17]) for event in desk.events()} == {
+        ("synced", "2026-03-17T10:00:")
+    }
+    assert {event["boot"] for event in desk.events("ring_started")} == {"1f2e3d4c-6", "1f2e3d4c-7"}
+
+
+def test_what_the_cloud_may_have_is_not_moved_and_the_rest_is_moved_once(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.commit_all()
+    desk.disconnect()
+    board.state("ring_stopped", desk.clock.now().elapsed_ms, call=0, bursts=1)
+    desk.run(SECOND)
+    desk.connect(HOUR)
+    desk.tell_time(HOUR + 500)
+    desk.disconnect()
+    desk.connect(HOUR)
+    assert {event["at"][:17] for event in desk.events("ring_started")} == {"2026-03-17T09:00:"}
+    assert {event["at"][:20] for event in desk.events("ring_stopped")} == {"2026-03-17T10:00:01."}
+
+
+def test_one_box_that_an_earlier_run_knew_puts_the_others_right(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ports=("P1", "P2"))
+    desk.connect(0)
+    known = desk.plug("P2", Board(source="b1b2c3d4e5f6"))
+    ring(known, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.disconnect()
+    desk.clock.jump(-7 * HOUR)
+    desk.boards = {}
+    desk.restart()
+    ring(desk.plug("P1", Board()), desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.plug("P2", known)
+    desk.run(SECOND)
+    desk.connect()
+    assert {event["at"][:17] for event in desk.events()} == {"2026-03-17T09:00:"}
+    assert {event["clock"] for event in desk.events() if event["source"] != known.source} == {"synced"}
+
+
+def test_a_full_disk_leaves_the_time_for_the_next_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring(desk.plug("P1", Board()), desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    with monkeypatch.context() as disk, capture_logs() as logs:
+        disk.setattr(desk.core.parts.spool, "shift", full)
+        desk.tell_time(HOUR)
+    assert [entry["event"] for entry in logs] == ["spool.full"]
+    desk.connect(HOUR)
+    assert {(event["clock"], event["at"][:17]) for event in desk.events()} == {
+        ("synced", "2026-03-17T10:00:")
+    }
+
+
+def full(*_: object) -> None:
+    raise spool_full()
 
 
 def test_a_box_that_called_for_hours_before_the_agent_came_has_the_right_time(tmp_path: Path) -> None:
