@@ -183,9 +183,17 @@ def revoke(
     agent: Annotated[str, typer.Option(help="id of the agent: 12 hex digits")],
     data_dir: DataDir = None,
 ) -> None:
-    """Take an agent's token back; the next time it asks, it erases the roster it keeps."""
+    """Take an agent's token back; the next time it asks, it erases the roster it keeps.
+
+    With the last agent of a desk the desk's broker password is changed.
+    """
     with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
-        cloud.enrolment.revoke(agent)
+        left = cloud.enrolment.revoke(agent)
+        if left:
+            print(f"It still knows the broker password of its desk, which {', '.join(left)} use too.")
+            print("If that PC was stolen, revoke these as well and enrol them again (`claim`).")
+        else:
+            print("The desk's broker password is changed too.")
 
 
 @app.command("add-desk")

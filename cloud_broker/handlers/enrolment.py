@@ -103,25 +103,33 @@ class Enrolment:
         with self.database.read() as connection:
             return {row.id: derive_page_key(row.token_hash) for row in connection.execute(query)}
 
-    def revoke(self, agent: str) -> None:
+    def revoke(self, agent: str) -> list[str]:
         """Take an agent's token back: roster, drafts and recordings are closed to it, its events are refused,
-        and it erases what it knows when it next asks.
+        and it erases what it knows when it next asks. With the last one its desk's broker password goes too.
 
-        The desk's broker password is shared by its agents and stays: where the PC itself was stolen, that
-        must be changed too (docs/howto/run.md).
-
+        Returns:
+            the desk's other agents: they use the broker password that this one knows, so it stays.
         Raises:
             NotFound: no such agent, or revoked already.
         """
-        table = tables.agent
+        table, desk = tables.agent, tables.desk
         with self.database.write() as connection:
-            changed = connection.execute(
+            home = connection.execute(
                 update(table)
                 .where(table.c.id == agent, table.c.revoked_ms.is_(None))
                 .values(revoked_ms=self.clock.now_ms())
-            ).rowcount
-        if not changed:
-            raise NotFound(agent)
+                .returning(table.c.desk)
+            ).scalar()
+            if home is None:
+                raise NotFound(agent)
+            others = select(table.c.id).where(table.c.desk == home, table.c.revoked_ms.is_(None))
+            left = [str(row.id) for row in connection.execute(others.order_by(table.c.id))]
+            if not left:
+                raised = {desk.c.secret_generation: desk.c.secret_generation + 1}
+                connection.execute(update(desk).where(desk.c.id == home).values(raised))
+        if not left:
+            self.write_broker_passwords()
+        return left
 
     def write_broker_passwords(self) -> None:
         """Bring Mosquitto's passwd up to date: the cloud itself and every enrolled desk."""

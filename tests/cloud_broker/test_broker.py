@@ -26,6 +26,7 @@ from tests.cloud_broker.brokers import DeskClient, Mosquitto, desk_topic, free_p
 from tests.cloud_broker.world import BOX, CALL, DESK, HQ, OTHER_DESK, message
 
 SECRET = b"k" * 32
+SECOND_AGENT = "0c0c0c0c0c0c"
 WAIT_S = 15.0
 
 
@@ -162,6 +163,27 @@ def test_strangers_and_revoked_desks_stay_out(cloud: Cloud, broker: Mosquitto) -
         return not client.is_in
 
     until(is_out)
+
+
+@pytest.mark.needs("mosquitto")
+def test_with_the_last_pc_of_a_desk_its_broker_password_goes(cloud: Cloud, broker: Mosquitto) -> None:
+    enrolment = Enrolment(cloud.database, cloud.clock, SECRET, broker.folder)
+
+    def enrol(agent: str) -> str:
+        return enrolment.enrol(enrolment.make_code(DESK), agent, "pc", "1").mqtt_password
+
+    def is_let_in(password: str) -> bool:
+        client = DeskClient(broker.port, DESK, password)
+        client.close()
+        return client.is_in
+
+    password = enrol(SECOND_AGENT)
+    assert enrolment.revoke(world.AGENT) == [SECOND_AGENT]
+    assert is_let_in(password)
+    assert enrolment.revoke(SECOND_AGENT) == []
+    until(lambda: not is_let_in(password))
+    password = enrol(SECOND_AGENT)
+    until(lambda: is_let_in(password))
 
 
 def test_no_broker_is_not_an_error() -> None:
