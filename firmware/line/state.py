@@ -8,7 +8,8 @@ Rules:
     4. Ringing and caller ID open a call; ringing within _PRELUDE_MS of a caller ID joins its call.
     5. The recording runs from off_hook to on_hook, both to the sample.
     6. An outbound call is told as connected once: a reversal of the polarity says so at once, else the end of
-       ringback. Then it is ANSWERED like an inbound one.
+       ringback, but not while the loop is open: silence then is a hang-up. Then it is ANSWERED like an
+       inbound one.
 """
 
 from micropython import const
@@ -80,6 +81,7 @@ class LineState:
         self._bursts = 0
         self._burst_ended_at = 0
         self._is_bursting = False
+        self._is_held = False  # the loop is open: a pulse, a flash or the end
         self._digits = ""
         self._is_pulse = False
 
@@ -111,7 +113,8 @@ class LineState:
             self._is_pulse = False
             self._move(DIGIT, at, fields["digit"])
         elif kind == "tone_detected" and fields["tone"] == CONNECTED:
-            self._move(CONNECTED, at, fields["method"])
+            if not self._is_held:
+                self._move(CONNECTED, at, fields["method"])
         elif self.call is not None:
             fields["call"] = self.call
             self._journal.append(at, kind, fields)
@@ -209,6 +212,7 @@ class LineState:
     def _go_off_hook(self, at: int, **fields: "Any") -> None:
         by = "box" if self.is_by_box else "phone"
         self._tell(at, "off_hook", by=by, line_mv=self.loop_mv, **fields)
+        self._is_held = False
         self._tell(at, "recording_started", codec="alaw")
         if self.call is not None:
             self._recorder.start(self.call, at)
@@ -242,14 +246,16 @@ class LineState:
         self._tell(at, "key_pressed", key=digit)
 
     def _hold(self, at: int, _: "Any") -> None:
+        self._is_held = True
         self._recorder.hold(at)
         self._ear.pulse_dialled()
 
     def _release(self, at: int, _: "Any") -> None:
+        self._is_held = False
         self._recorder.release()
 
     def _flash(self, at: int, _: "Any") -> None:
-        self._recorder.release()
+        self._release(at, _)
         self._tell_line(at, "flash")
 
     def _cut(self, at: int, _: "Any") -> None:

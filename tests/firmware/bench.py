@@ -169,6 +169,11 @@ class Bench:
             self.step(LineBlock(self._noise[: 8 * len(part)], part))
             done_ms += len(part)
 
+    def hear(self, audio: NDArray[np.int16], loop_mv: int) -> None:
+        """Whole blocks of sound while a loop voltage stands."""
+        for block in audio.reshape(-1, BLOCK):
+            self.step(LineBlock(block, np.full(BLOCK_MS, loop_mv, dtype=np.int32)))
+
     def ring(self, duration_ms: int = 1000) -> None:
         """One burst of ringing, 25 Hz, 90 V."""
         angle = 2 * np.pi * 25 * np.arange(duration_ms) / 1000

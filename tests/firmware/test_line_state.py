@@ -1,8 +1,11 @@
 """The line's state on loop voltages drawn by hand: one behaviour a test, times to the reading."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+from sim.signals.levels import join, silence, sine, to_pcm
 from tests.firmware.bench import BLOCK_MS, IDLE_MV, LIFTED_MV, Bench
 
 READING_MS = 5
@@ -118,6 +121,28 @@ def test_a_reversal_says_that_the_called_party_answered(bench: Bench) -> None:
     bench.hold(-LIFTED_MV, 2048)
     tone = bench.desk.only("tone_detected").fields
     assert tone["tone"] == "connected" and tone["method"] == "reversal"
+
+
+def test_the_silence_of_a_hang_up_is_no_answer(make_bench: Callable[..., Bench]) -> None:
+    ringback = to_pcm(join([sine(450.0, 8192, -12.0), silence(4096)] * 2))
+
+    def call(name: str, waits_ms: int) -> Bench:
+        bench = make_bench(name)
+        settle(bench)
+        lift(bench)
+        bench.hear(ringback, LIFTED_MV)
+        lift(bench, waits_ms)
+        bench.hold(IDLE_MV, 1280)
+        return bench
+
+    patient = call("patient.bin", 2048)
+    connected = patient.desk.events[-3]
+    assert connected.fields["tone"] == "connected"
+    waits_ms = connected.uptime_ms - (640 + 1024 + len(ringback) // 8)
+    assert 600 < waits_ms < 2048
+    hasty = call("hasty.bin", waits_ms - 300)
+    assert hasty.desk.types()[-3:] == ["tone_detected", "on_hook", "recording_stopped"]
+    assert hasty.desk.only("tone_detected").fields["tone"] == "ringback"
 
 
 def test_off_hook_at_boot_is_resumed(bench: Bench) -> None:
