@@ -194,6 +194,8 @@ def revoke(
             print("If that PC was stolen, revoke these as well and enrol them again (`claim`).")
         else:
             print("The desk's broker password is changed too.")
+            if cloud.settings.mosquitto_dir is None:
+                print("No CLOUDSEAT_CLOUD_MOSQUITTO_DIR is set: take the old one out of your broker by hand.")
 
 
 @app.command("add-desk")

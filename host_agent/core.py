@@ -44,6 +44,8 @@ from protocol.topics import parse_topic
 
 MAX_SLEEP_MS = 1_000
 """The clock is looked at at least this often: a jump is seen within it."""
+MAX_HOLD_MS = 30_000
+"""How long a new connection waits for the cloud's time at most: a pop is worth more than its minute."""
 
 log = structlog.get_logger()
 
@@ -85,7 +87,7 @@ class Core:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._offered = 0
-        self._awaits_time = False
+        self._held_ms: int | None = None  # since when publishing waits for the time
         self.undecodable = 0
 
     @property
@@ -95,6 +97,7 @@ class Core:
 
     def handle(self, item: Any, now: Instant) -> None:
         """One input; call `flush` after the last of a batch."""
+        self._watch_clock(now)
         _HANDLERS[type(item)](self, item, now)
 
     def flush(self, now: Instant) -> None:
@@ -117,6 +120,9 @@ class Core:
         parts = self._parts
         self._watch_clock(now)
         parts.cloud.advance(now)
+        if parts.reception.is_behind:
+            parts.reception.carry(now)
+        self._publish_in_time(now)
         if parts.cloud.has_tried_time:  # so that the first anchor is in cloud time where it can be
             parts.boxes.open_due(now)
         for source in parts.boxes.take_silent(now):
@@ -162,11 +168,11 @@ class Core:
         if not by_ms:
             return
         log.warning("clock.stepped", by_ms=by_ms)
+        parts.cloud.handle_step(now)  # first: nothing may be read by the old offset
         parts.reception.mark_stepped()
         parts.housekeeping.mark_stepped(now)
         bounded = max(-0x80000000, min(by_ms, 0x7FFFFFFF))
         parts.intake.state("clock_stepped", {"by_ms": bounded}, now)
-        parts.cloud.handle_step(now)
 
     def _hear_serial(self, item: SerialBytes, now: Instant) -> None:
         for said in self._parts.boxes.handle_bytes(item.path, item.data, now):
@@ -191,15 +197,14 @@ class Core:
         self._parts.commands.handle_connected(now)
         self._parts.housekeeping.reporter.handle_connected()
         self._parts.desk.handle_connected(now)
-        self._awaits_time = True
-        if self._parts.run.read(now)[1] == "synced":
-            self._hear_time(now)
-        else:  # what the cloud has once keeps its time: ask for the right one first
+        self._held_ms = now.elapsed_ms
+        if self._parts.run.read(now)[1] != "synced":  # what the cloud has once keeps its time
             self._parts.cloud.ask_time_now(now)
+        self._publish_in_time(now)
 
     def _hear_broker_down(self, item: BrokerDown, now: Instant) -> None:
         log.warning("broker.lost", reason=item.reason)
-        self._awaits_time = False
+        self._held_ms = None
         self._parts.bridge.handle_down()
         self._parts.publisher.handle_disconnected()
 
@@ -234,15 +239,21 @@ class Core:
         elif item.name in (ENROL, TIME):
             credentials = self._parts.cloud.handle_done(item, now)
             if item.name == TIME:
-                self._hear_time(now)
+                self._parts.reception.carry(now)
+                self._publish_in_time(now)
             if credentials is not None:
                 self._parts.accept(credentials)
 
-    def _hear_time(self, now: Instant) -> None:
-        self._parts.reception.carry(now)
-        if self._awaits_time:
-            self._awaits_time = False
-            self._parts.publisher.handle_connected(now.elapsed_ms)
+    def _publish_in_time(self, now: Instant) -> None:
+        """A new connection publishes when what waits is in the best time there is."""
+        if self._held_ms is None:
+            return
+        parts = self._parts
+        is_open = parts.cloud.is_asking and parts.run.read(now)[1] != "synced"
+        if now.elapsed_ms - self._held_ms < MAX_HOLD_MS and (is_open or not parts.reception.carry(now)):
+            return
+        self._held_ms = None
+        parts.publisher.handle_connected(now.elapsed_ms)
 
     def _hear_page(self, item: Any, now: Instant) -> None:
         self._parts.desk.handle(item, now)

@@ -10,8 +10,8 @@ from host_agent.database import transaction
 from host_agent.errors import AgentError
 from host_agent.identity import Identity
 from host_agent.ports import Instant
-from host_agent.spool import REPEATED, STORED, Spool, shift_event
-from host_agent.time_anchor import RunTime, format_utc
+from host_agent.spool import REPEATED, STORED, Spool
+from host_agent.time_anchor import RunTime, TimeAnchor
 from protocol.event_json import EventRecord
 
 MAX_PENDING = 2000
@@ -41,7 +41,7 @@ class Intake:
         self._identity = identity
         self._run = run
         self._seq = 1
-        self._stamp: tuple[int, str] | None = None  # (UTC of elapsed time 0, clock) of the agent's own events
+        self._anchor: TimeAnchor | None = None  # in whose time the agent's own waiting events are
         self._pending: list[_Pending] = []
         self._retry_ms: int | None = None
         self.stored = 0
@@ -75,7 +75,8 @@ class Intake:
         then: Callable[[bool], None] | None = None,
     ) -> EventRecord:
         """As `add`, one event of the agent itself, with its own boot and the next sequence number."""
-        self._stamp = zero_ms, clock = self._run.read(now)
+        anchor = TimeAnchor(*self._run.read(now))
+        self._anchor = self._anchor or anchor
         event = EventRecord(
             source=self._identity.agent_id,
             boot=self._identity.boot,
@@ -83,31 +84,30 @@ class Intake:
             uptime_ms=now.elapsed_ms,
             type=event_type,
             fields=fields,
-            at=format_utc(zero_ms + now.elapsed_ms),
-            clock=clock,
+            at=anchor.at(now.elapsed_ms),
+            clock=anchor.clock,
         )
         self._seq += 1
         self._pending.append(_Pending(event, change, then))
         return event
 
-    def shift(self, source: str, boot: str, by_ms: int, clock: str) -> None:
-        """Move what waits of one boot, stored or not; see `Spool.shift`."""
-        self._spool.shift(source, boot, by_ms, clock)
+    def restamp(self, source: str, boot: str, anchor: TimeAnchor) -> None:
+        """Give what waits of one boot the time of `anchor`, stored or not; see `Spool.restamp`."""
+        self._spool.restamp(source, boot, anchor)
         for pending in self._pending:
             if (pending.event.source, pending.event.boot) == (source, boot):
-                pending.event = shift_event(pending.event, by_ms, clock)
+                pending.event = anchor.stamp(pending.event)
 
     def carry(self, now: Instant) -> None:
         """The agent's own events go into the time of the run as it is known by now.
 
         Raises:
-            AgentError: as `Spool.shift`.
+            AgentError: as `Spool.restamp`.
         """
-        zero_ms, clock = self._run.read(now)
-        if self._stamp is None or self._stamp[1] == "synced" or self._stamp == (zero_ms, clock):
-            return
-        self.shift(self._identity.agent_id, self._identity.boot, zero_ms - self._stamp[0], clock)
-        self._stamp = zero_ms, clock
+        anchor = TimeAnchor(*self._run.read(now))
+        if self._anchor is not None and anchor.betters(self._anchor):
+            self.restamp(self._identity.agent_id, self._identity.boot, anchor)
+            self._anchor = anchor
 
     @property
     def has_pending(self) -> bool:

@@ -3,7 +3,7 @@
 Rules:
 - Publishing is no proof: an event leaves only through `handle_committed`.
 - On a new connection everything in the window is due again (a broker may have forgotten what it
-  acknowledged), as it is in the spool by then.
+  acknowledged). What is published again is read again: its time may be better known by then.
 - An event not listed for `republish_after_ms` is published again; the wait doubles to MAX_WAIT_MS, with
   jitter.
 """
@@ -18,7 +18,7 @@ MAX_WAIT_MS = 300_000
 
 @dataclass(slots=True)
 class _Flight:
-    event: Waiting
+    n: int
     due_ms: int
     tries: int = 0
 
@@ -55,8 +55,7 @@ class Publisher:
     def handle_connected(self, now_ms: int) -> None:
         """The broker is there: all that is under way is due at once."""
         self._connected = True
-        for n, flight in self._flights.items():
-            flight.event = self._spool.read(n) or flight.event
+        for flight in self._flights.values():
             flight.due_ms = now_ms
             flight.tries = 0
         self.advance(now_ms)
@@ -86,7 +85,7 @@ class Publisher:
         if not self._connected:
             return
         for flight in self._flights.values():
-            if flight.due_ms <= now_ms and not self._send(flight, now_ms):
+            if flight.due_ms <= now_ms and not self._send(flight, self._spool.read(flight.n), now_ms):
                 return
         while room := self._window - len(self._flights):
             fresh = self._spool.waiting(self._last_n, room)
@@ -94,8 +93,8 @@ class Publisher:
                 self._last_n = event.n
                 if event.n in self._flights:  # the cloud asked for one before it
                     continue
-                flight = self._flights[event.n] = _Flight(event, now_ms)
-                if not self._send(flight, now_ms):
+                flight = self._flights[event.n] = _Flight(event.n, now_ms)
+                if not self._send(flight, event, now_ms):
                     return
             if len(fresh) < room:
                 return
@@ -106,8 +105,8 @@ class Publisher:
             return None
         return min(flight.due_ms for flight in self._flights.values())
 
-    def _send(self, flight: _Flight, now_ms: int) -> bool:
-        if not self._publish(flight.event):
+    def _send(self, flight: _Flight, event: Waiting, now_ms: int) -> bool:
+        if not self._publish(event):
             self._connected = False
             return False
         self.published += flight.tries == 0

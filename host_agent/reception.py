@@ -63,6 +63,7 @@ class Reception:
     Attributes:
         announce: told (source, port) of each box that is attached anew.
         listen: told of each new event of a box, when it is on disk.
+        is_behind: the last `carry` found no room on the disk.
     """
 
     def __init__(
@@ -93,11 +94,10 @@ class Reception:
         self._anchors: dict[Boot, TimeAnchor] = {}
         self._begun_ms: dict[Boot, int] = {}  # elapsed ms at which a boot of this run's boxes began
         self._by_run: set[Boot] = set()  # anchored in this run's time, not an earlier one's
-        self._guessed: dict[
-            Boot, Boot
-        ] = {}  # earlier boots of which nothing is known: the boot that stands in
+        self._guessed: dict[Boot, tuple[Boot, int]] = {}  # earlier boot: its uptime when which boot began
         self._heard: set[Boot] = set()
         self._short: set[str] = set()
+        self.is_behind = False
         self.replies: list[tuple[str, ReplySaid]] = []
 
     def handle(self, path: str, said: Said, now: Instant) -> None:
@@ -124,24 +124,36 @@ class Reception:
         for anchor in self._anchors.values():
             anchor.mark_stepped()
 
-    def carry(self, now: Instant) -> None:
+    def carry(self, now: Instant) -> bool:
         """The time of the run may be better known than it was: what is not in it yet goes on in it, and what
-        waits of that is moved."""
+        waits of that gets it too.
+
+        Returns:
+            False if the disk is full: try again.
+        """
         zero_ms, clock = self._run.read(now)
         try:
             self._intake.carry(now)
             for boot, begun_ms in self._begun_ms.items():
                 self._carry_boot(boot, TimeAnchor(zero_ms + begun_ms, clock))
         except AgentError as error:
-            log.error(error.code, problem=error.problem, remedy=error.remedy)
+            if not self.is_behind:
+                log.error(error.code, problem=error.problem, remedy=error.remedy)
+            self.is_behind = True
+            return False
+        self.is_behind = False
+        return True
 
     def _carry_boot(self, boot: Boot, anchor: TimeAnchor) -> None:
-        old = self._anchors[boot]
-        is_better = old.clock != "synced" and (anchor.clock == "synced" or boot in self._by_run)
-        if not is_better or old == anchor:
+        is_of_run = anchor.clock == "synced" or boot in self._by_run
+        if not is_of_run or not anchor.betters(self._anchors[boot]):
             return
-        for moved in (boot, *(past for past, present in self._guessed.items() if present == boot)):
-            self._intake.shift(*moved, anchor.zero_ms - old.zero_ms, anchor.clock)
+        for past, (present, uptime_ms) in self._guessed.items():
+            if present == boot:
+                guess = TimeAnchor(anchor.zero_ms - uptime_ms, "unsynced")
+                self._intake.restamp(*past, guess)
+                self._anchors[past] = guess
+        self._intake.restamp(*boot, anchor)
         self._anchors[boot] = anchor
 
     def resume(self) -> None:
@@ -166,8 +178,9 @@ class Reception:
             return
         boot = (said.source, said.boot)
         if boot in self._heard and boot not in self._begun_ms:
-            self._begun_ms[boot] = now.elapsed_ms - said.uptime_ms
-            self._anchors[boot] = self._anchor(boot, now)
+            begun_ms = now.elapsed_ms - said.uptime_ms
+            self._anchors[boot] = self._anchor(boot, begun_ms, now)
+            self._begun_ms[boot] = begun_ms
             self.carry(now)
         session.is_ready = boot in self._heard
         held = [[said.boot, first, last] for first, last in self._spool.held(*boot)]
@@ -188,17 +201,17 @@ class Reception:
         self._keep(session, session.boot, said, self._anchors[session.source, session.boot], now)
 
     def _hear_past_event(self, session: BoxSession, said: PastEventSaid, now: Instant) -> None:
-        anchor = self._anchors.get((session.source, said.boot)) or self._recall(session.source, said.boot)
+        past, present = (session.source, said.boot), (session.source, session.boot)
+        anchor = self._anchors.get(past) or self._recall(*past)
         if anchor is None:
-            began_ms = self._anchors[session.source, session.boot].zero_ms
-            anchor = TimeAnchor(began_ms - said.uptime_ms, "unsynced")
-            self._guessed[session.source, said.boot] = session.source, session.boot
+            anchor = TimeAnchor(self._anchors[present].zero_ms - said.uptime_ms, "unsynced")
+            self._anchors[past] = anchor
+            self._guessed[past] = present, said.uptime_ms
         self._keep(session, said.boot, said, anchor, now)
 
-    def _anchor(self, boot: Boot, now: Instant) -> TimeAnchor:
+    def _anchor(self, boot: Boot, begun_ms: int, now: Instant) -> TimeAnchor:
         """Of a boot that is there: as an earlier run had it, if the cloud cannot be asked or has to put that
         right."""
-        begun_ms = self._begun_ms[boot]
         is_told = self._offset.cloud_ms(now) is not None
         known = self._recall(*boot)
         if known is not None and not (is_told and known.clock == "synced"):

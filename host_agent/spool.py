@@ -5,16 +5,16 @@ Rules:
 - An event waits until the cloud lists its exact id as committed; publishing it changes nothing here.
 - A repeated event keeps its first row, and so its first `at`. The same id with other content is refused and
   kept.
-- `at` is moved only while the event waits, and only when a better clock than the PC's has been told.
+- `at` moves only while the event waits and is in no cloud time: when the time of the run is better known.
 """
 
 import hashlib
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from host_agent.database import count_used_pages, spool_full, to_pages, transaction
-from host_agent.time_anchor import format_utc, parse_utc
+from host_agent.time_anchor import LAST_MS, TimeAnchor
 from protocol.errors import MessageError
 from protocol.event_json import EventRecord, decode_event, encode_event
 from protocol.events import check_event
@@ -45,11 +45,14 @@ class Backlog:
     oldest_ms: int | None
 
 
-def shift_event(event: EventRecord, by_ms: int, clock: str) -> EventRecord:
-    """The same event, `by_ms` later; one in cloud time stays as it is."""
-    if event.clock == "synced":
-        return event
-    return replace(event, at=format_utc(parse_utc(event.at) + by_ms), clock=clock)
+_RESTAMP = f"""
+UPDATE event SET payload = json_set(payload, '$.clock', :clock, '$.at',
+    strftime('%Y-%m-%dT%H:%M:%S', stamp.ms / 1000, 'unixepoch') || printf('.%03dZ', stamp.ms % 1000))
+FROM (SELECT n, min(max(:zero_ms + json_extract(payload, '$.uptime_ms'), 0), {LAST_MS}) AS ms FROM event
+    WHERE source = :source AND boot = :boot AND committed_ms IS NULL
+    AND json_extract(payload, '$.clock') <> 'synced') AS stamp
+WHERE event.n = stamp.n
+"""
 
 
 class Spool:
@@ -146,28 +149,21 @@ class Spool:
         )
         return [Waiting(n, source, boot, seq, payload.encode()) for n, source, boot, seq, payload in rows]
 
-    def read(self, n: int) -> Waiting | None:
-        """One stored event, as it is now."""
-        query = "SELECT n, source, boot, seq, payload FROM event WHERE n = ?"
-        row = self._db.execute(query, (n,)).fetchone()
-        if row is None:
-            return None
-        _, source, boot, seq, payload = row
+    def read(self, n: int) -> Waiting:
+        """One waiting event, as it is now."""
+        query = "SELECT source, boot, seq, payload FROM event WHERE n = ?"
+        source, boot, seq, payload = self._db.execute(query, (n,)).fetchone()
         return Waiting(n, source, boot, seq, payload.encode())
 
-    def shift(self, source: str, boot: str, by_ms: int, clock: str) -> None:
-        """Move what waits of one boot by `by_ms`, but for what is in cloud time already.
+    def restamp(self, source: str, boot: str, anchor: TimeAnchor) -> None:
+        """Give what waits of one boot the time of `anchor`, but for what is in cloud time already.
 
         Raises:
-            AgentError: as `transaction`; nothing was moved.
+            AgentError: as `transaction`; nothing was changed.
         """
-        query = "SELECT n, payload FROM event WHERE source = ? AND boot = ? AND committed_ms IS NULL"
+        given = {"source": source, "boot": boot, "zero_ms": anchor.zero_ms, "clock": anchor.clock}
         with transaction(self._db):
-            for n, payload in self._db.execute(query, (source, boot)).fetchall():
-                moved = shift_event(decode_event(payload.encode()), by_ms, clock)
-                self._db.execute(
-                    "UPDATE event SET payload = ? WHERE n = ?", (encode_event(moved).decode(), n)
-                )
+            self._db.execute(_RESTAMP, given)
 
     def waiting_ids(self) -> list[tuple[str, str, int]]:
         """(source, boot, seq) of all that waits, in order of arrival."""

@@ -11,19 +11,23 @@ Rules:
 - As soon as the cloud has told the time, boots that are there go on in it, and what waits of them is moved.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from host_agent.ports import Instant
+from protocol.event_json import EventRecord
 
 STEP_MS = 1_000
 """A jump of the PC's clock against its own elapsed time from which on it is a step and not drift."""
+LAST_MS = 253_402_300_799_999
+"""The end of 9999."""
 TOLERANCE_MS = 250
 """How well HTTP tells the time."""
 
 
 def format_utc(unix_ms: int) -> str:
-    """`2026-03-17T08:56:00.123Z`."""
+    """`2026-03-17T08:56:00.123Z`; what lies outside 1970 to 9999 is the nearest that does not."""
+    unix_ms = min(max(unix_ms, 0), LAST_MS)
     moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03d}Z"
 
@@ -96,8 +100,12 @@ class RunTime:
         return self.zero_ms, self.clock
 
     def learn(self, zero_ms: int, clock: str) -> None:
-        """An earlier run's anchor says when this one began; the first or first synced one is believed."""
-        if self._is_own or (clock == "synced" and self.clock != "synced"):
+        """An earlier run's anchor says when this one began; the first or first synced one is believed.
+
+        Not one that is in doubt itself.
+        """
+        is_first = self._is_own and clock != "stepped"
+        if is_first or (clock == "synced" and self.clock != "synced"):
             self.zero_ms, self.clock, self._is_own = zero_ms, clock, False
 
     def mark_stepped(self) -> None:
@@ -129,6 +137,10 @@ class TimeAnchor:
     zero_ms: int
     clock: str
 
+    def betters(self, other: "TimeAnchor") -> bool:
+        """What is in the time of `other` should go into this one."""
+        return other.clock != "synced" and (self.clock == "synced" or self.zero_ms != other.zero_ms)
+
     def mark_stepped(self) -> None:
         """The PC's clock jumped; a synced anchor does not depend on it."""
         if self.clock == "unsynced":
@@ -137,3 +149,9 @@ class TimeAnchor:
     def at(self, uptime_ms: int) -> str:
         """UTC of that uptime as the event's `at`."""
         return format_utc(self.zero_ms + uptime_ms)
+
+    def stamp(self, event: EventRecord) -> EventRecord:
+        """The same event in this time; one in cloud time stays as it is."""
+        if event.clock == "synced":
+            return event
+        return replace(event, at=self.at(event.uptime_ms), clock=self.clock)

@@ -16,7 +16,7 @@ class Event(NamedTuple):
     uptime_ms: int
     type: str
     fields: dict[str, Any]
-    at_ms: int  # UTC, unix milliseconds, given once by the agent
+    at_ms: int  # UTC, unix milliseconds, the first that the agent told
     clock: str  # synced, unsynced, stepped
 
 

@@ -122,6 +122,7 @@ class Enrolment:
             ).scalar()
             if home is None:
                 raise NotFound(agent)
+            connection.execute(select(desk.c.id).where(desk.c.id == home).with_for_update())
             others = select(table.c.id).where(table.c.desk == home, table.c.revoked_ms.is_(None))
             left = [str(row.id) for row in connection.execute(others.order_by(table.c.id))]
             if not left:

@@ -80,6 +80,7 @@ def _store(connection: Connection, now_ms: int, received: list[Received]) -> Bat
     if event_log.append(connection, now_ms, accepted) < len(accepted):
         for item in event_log.find_conflicts(connection, accepted):
             letters.keep_conflict(connection, now_ms, item)
+        accepted = event_log.as_kept(connection, accepted)
     touched = {item.call_id: item.desk for item in accepted if item.call_id is not None}
     if event_log.note_boots(connection, accepted):
         touched.update(close_before_boot(connection, {item.event.source for item in accepted}))

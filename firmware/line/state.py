@@ -8,7 +8,7 @@ Rules:
     4. Ringing and caller ID open a call; ringing within _PRELUDE_MS of a caller ID joins its call.
     5. The recording runs from off_hook to on_hook, both to the sample.
     6. An outbound call is told as connected once: a reversal of the polarity says so at once, else the end of
-       ringback, but not while the loop is open: silence then is a hang-up. Then it is ANSWERED like an
+       ringback; while the loop is open that waits, for it may be a hang-up. Then it is ANSWERED like an
        inbound one.
 """
 
@@ -82,6 +82,7 @@ class LineState:
         self._burst_ended_at = 0
         self._is_bursting = False
         self._is_held = False  # the loop is open: a pulse, a flash or the end
+        self._held_method = ""  # how the call was connected meanwhile
         self._digits = ""
         self._is_pulse = False
 
@@ -113,7 +114,9 @@ class LineState:
             self._is_pulse = False
             self._move(DIGIT, at, fields["digit"])
         elif kind == "tone_detected" and fields["tone"] == CONNECTED:
-            if not self._is_held:
+            if self._is_held:
+                self._held_method = fields["method"]
+            else:
                 self._move(CONNECTED, at, fields["method"])
         elif self.call is not None:
             fields["call"] = self.call
@@ -213,6 +216,7 @@ class LineState:
         by = "box" if self.is_by_box else "phone"
         self._tell(at, "off_hook", by=by, line_mv=self.loop_mv, **fields)
         self._is_held = False
+        self._held_method = ""
         self._tell(at, "recording_started", codec="alaw")
         if self.call is not None:
             self._recorder.start(self.call, at)
@@ -253,6 +257,9 @@ class LineState:
     def _release(self, at: int, _: "Any") -> None:
         self._is_held = False
         self._recorder.release()
+        if self._held_method:
+            method, self._held_method = self._held_method, ""
+            self._move(CONNECTED, at, method)
 
     def _flash(self, at: int, _: "Any") -> None:
         self._release(at, _)

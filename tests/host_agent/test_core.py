@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from host_agent.core import MAX_HOLD_MS
 from host_agent.database import spool_full
-from host_agent.ports import JobDone, PortsSeen, SerialBytes
+from host_agent.ports import BrokerUp, JobDone, PortsSeen, SerialBytes
 from host_agent.publisher import MAX_WAIT_MS
 from protocol.const import PROTOCOL_VERSION
 from protocol.events import BOX_EVENTS
@@ -418,14 +419,18 @@ def test_one_box_that_an_earlier_run_knew_puts_the_others_right(tmp_path: Path) 
     assert {event["clock"] for event in desk.events() if event["source"] != known.source} == {"synced"}
 
 
-def test_a_full_disk_leaves_the_time_for_the_next_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_holds_up_the_time_until_there_is_room(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ring(desk.plug("P1", Board()), desk.clock.now().elapsed_ms)
     desk.run(SECOND)
     with monkeypatch.context() as disk, capture_logs() as logs:
-        disk.setattr(desk.core.parts.spool, "shift", full)
-        desk.tell_time(HOUR)
-    assert [entry["event"] for entry in logs] == ["spool.full"]
-    desk.connect(HOUR)
+        disk.setattr(desk.core.parts.spool, "restamp", full)
+        desk.connect(HOUR)
+        desk.run(2 * SECOND)
+        assert [entry["event"] for entry in logs].count("spool.full") == 1
+        assert desk.events() == []
+    desk.run(SECOND)
     assert {(event["clock"], event["at"][:17]) for event in desk.events()} == {
         ("synced", "2026-03-17T10:00:")
     }
@@ -433,6 +438,65 @@ def test_a_full_disk_leaves_the_time_for_the_next_answer(desk: Desk, monkeypatch
 
 def full(*_: object) -> None:
     raise spool_full()
+
+
+def test_a_jump_of_the_clock_moves_no_boot_of_a_run_that_was_told_the_time(desk: Desk) -> None:
+    desk.connect(0)
+    ring(desk.plug("P1", Board()), desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.disconnect()
+    desk.clock.jump(8 * HOUR)
+    desk.boards["P1"] = second = Board(boot="1f2e3d4c-9")
+    desk.run(2 * SECOND)
+    ring(second, desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.connect()
+    assert {(event["clock"], event["at"][:17]) for event in desk.events()} == {
+        ("synced", "2026-03-17T09:00:")
+    }
+    assert {event["boot"] for event in desk.events("ring_started")} == {"1f2e3d4c-7", "1f2e3d4c-9"}
+
+
+def test_an_answer_that_was_under_way_when_the_clock_jumped_says_nothing(desk: Desk) -> None:
+    ring(desk.plug("P1", Board()), desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    before_ms = desk.clock.now().unix_ms
+    desk.clock.jump(7 * HOUR)
+    desk.handle(BrokerUp("5"))
+    desk.handle(JobDone("time", "time", (before_ms, before_ms, before_ms), None))
+    assert desk.events() == []
+    desk.tick()
+    desk.tell_time(-7 * HOUR)
+    assert {(event["clock"], event["at"][:17]) for event in desk.events()} == {
+        ("synced", "2026-03-17T09:00:")
+    }
+
+
+def test_a_failure_of_before_the_connection_is_no_answer_but_nobody_waits_for_ever(desk: Desk) -> None:
+    ring(desk.plug("P1", Board()), desk.clock.now().elapsed_ms)
+    desk.run(SECOND)
+    desk.handle(BrokerUp("5"))
+    desk.tell_time(None)
+    assert desk.events() == []
+    desk.tick()
+    assert [name for name, _, _ in desk.worker.jobs].count("time") == 2
+    desk.run(MAX_HOLD_MS)
+    assert len(desk.events("ring_started")) == 1
+
+
+def test_what_is_published_again_has_the_time_that_is_known_by_then(desk: Desk) -> None:
+    desk.connect()
+    board = desk.plug("P1", Board())
+    ring(board, desk.clock.now().elapsed_ms)
+    board.say("past_event", "1f2e3d4c-6", 0, 5000, "ring_started", {"call": 0})
+    desk.run(SECOND)
+    desk.tell_time(HOUR)
+    board.say("past_event", "1f2e3d4c-6", 1, 6000, "ring_stopped", {"call": 0, "bursts": 1})
+    desk.run(20 * MAX_HOLD_MS)
+    last = {(event["boot"], event["type"]): event["at"][:19] for event in desk.events()}
+    assert last["1f2e3d4c-7", "ring_started"] == "2026-03-17T10:00:00"
+    assert last["1f2e3d4c-6", "ring_started"] == "2026-03-17T10:00:00"
+    assert last["1f2e3d4c-6", "ring_stopped"] == "2026-03-17T10:00:01"
 
 
 def test_a_box_that_called_for_hours_before_the_agent_came_has_the_right_time(tmp_path: Path) -> None:

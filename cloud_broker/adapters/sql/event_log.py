@@ -1,9 +1,10 @@
 """The append-only log of events, and the boots it tells of."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, select
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.bulk import insert_rows, select_in
@@ -32,23 +33,35 @@ def append(connection: Connection, now_ms: int, received: Sequence[Received]) ->
     return insert_rows(connection, tables.event, _COLUMNS, rows, or_else="ON CONFLICT DO NOTHING")
 
 
+def as_kept(connection: Connection, received: Sequence[Received]) -> list[Received]:
+    """The same events with the `at` that the log has of them: the first that was told."""
+    beside = _beside_log(connection, received, tables.event.c.at_ms)
+    return [item._replace(event=item.event._replace(at_ms=at_ms)) for item, at_ms in beside]
+
+
 def find_conflicts(connection: Connection, received: Sequence[Received]) -> list[Received]:
     """Those whose id is in the log with another payload."""
+    beside = _beside_log(connection, received, tables.event.c.hash)
+    return [item for item, digest in beside if digest != item.hash]
+
+
+def _beside_log(
+    connection: Connection, received: Sequence[Received], column: Column[Any]
+) -> Iterator[tuple[Received, Any]]:
+    """Each event with what the log has under its id, as far as it has that."""
     by_boot: dict[tuple[str, str], list[Received]] = defaultdict(list)
     for item in received:
         by_boot[item.event[:2]].append(item)
-    conflicts = []
     for (source, boot), items in by_boot.items():
         sequences = [item.event.seq for item in items]
         rows = connection.execute(
             tables.event.select()
-            .with_only_columns(tables.event.c.seq, tables.event.c.hash)
+            .with_only_columns(tables.event.c.seq, column)
             .where(tables.event.c.source == source, tables.event.c.boot == boot)
             .where(tables.event.c.seq.between(min(sequences), max(sequences)))
         )
-        known = {row.seq: row.hash for row in rows}
-        conflicts += [item for item in items if known.get(item.event.seq, item.hash) != item.hash]
-    return conflicts
+        known = {row.seq: row[1] for row in rows}
+        yield from ((item, known[item.event.seq]) for item in items if item.event.seq in known)
 
 
 def load_calls(connection: Connection, call_ids: Iterable[str]) -> dict[str, list[Event]]:
