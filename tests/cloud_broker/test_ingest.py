@@ -85,6 +85,19 @@ def test_a_later_boot_interrupts_open_calls_and_a_late_end_heals_them(cloud: Clo
     assert cloud.reader.call(HQ, CALL).outcome == "answered"
 
 
+def test_the_first_time_that_is_told_counts(cloud: Cloud) -> None:
+    """An event that comes again may have been given another time by its agent, a boot's begin too."""
+    events = world.answered_call()
+    take_in(cloud, events)
+    again = [event._replace(at_ms=event.at_ms - 7 * 3_600_000) for event in events]
+    take_in(cloud, again)
+    with cloud.database.read() as connection:
+        first = {row.boot: row.first_ms for row in connection.execute(select(tables.boot))}
+    assert first[world.BOOT] == events[0].at_ms
+    assert cloud.reader.call(HQ, CALL).started_ms == events[1].at_ms
+    assert alarms(cloud) == []
+
+
 def test_a_conflict_is_kept_alarmed_and_changes_nothing(cloud: Cloud) -> None:
     events = world.answered_call()
     take_in(cloud, events)

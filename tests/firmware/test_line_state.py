@@ -9,6 +9,7 @@ from sim.signals.levels import join, silence, sine, to_pcm
 from tests.firmware.bench import BLOCK_MS, IDLE_MV, LIFTED_MV, Bench
 
 READING_MS = 5
+RINGBACK = to_pcm(join([sine(450.0, 8192, -12.0), silence(4096)] * 2))
 
 
 def settle(bench: Bench, loop_mv: int = IDLE_MV) -> None:
@@ -124,13 +125,11 @@ def test_a_reversal_says_that_the_called_party_answered(bench: Bench) -> None:
 
 
 def test_the_silence_of_a_hang_up_is_no_answer(make_bench: Callable[..., Bench]) -> None:
-    ringback = to_pcm(join([sine(450.0, 8192, -12.0), silence(4096)] * 2))
-
     def call(name: str, waits_ms: int) -> Bench:
         bench = make_bench(name)
         settle(bench)
         lift(bench)
-        bench.hear(ringback, LIFTED_MV)
+        bench.hear(RINGBACK, LIFTED_MV)
         lift(bench, waits_ms)
         bench.hold(IDLE_MV, 1280)
         return bench
@@ -138,11 +137,31 @@ def test_the_silence_of_a_hang_up_is_no_answer(make_bench: Callable[..., Bench])
     patient = call("patient.bin", 2048)
     connected = patient.desk.events[-3]
     assert connected.fields["tone"] == "connected"
-    waits_ms = connected.uptime_ms - (640 + 1024 + len(ringback) // 8)
+    waits_ms = connected.uptime_ms - (640 + 1024 + len(RINGBACK) // 8)
     assert 600 < waits_ms < 2048
     hasty = call("hasty.bin", waits_ms - 300)
     assert hasty.desk.types()[-3:] == ["tone_detected", "on_hook", "recording_stopped"]
     assert hasty.desk.only("tone_detected").fields["tone"] == "ringback"
+
+
+def test_an_answer_that_comes_within_a_flash_is_told(make_bench: Callable[..., Bench]) -> None:
+    def call(name: str, waits_ms: int) -> Bench:
+        bench = make_bench(name)
+        settle(bench)
+        lift(bench)
+        bench.hear(RINGBACK, LIFTED_MV)
+        lift(bench, waits_ms)
+        bench.hold(IDLE_MV, 192)
+        lift(bench, 2048)
+        return bench
+
+    undisturbed = call("undisturbed.bin", 0).desk.events
+    connected = next(event for event in undisturbed if event.fields.get("tone") == "connected")
+    waits_ms = connected.uptime_ms - (640 + 1024 + len(RINGBACK) // 8) - 96
+    flashed = call("flashed.bin", waits_ms).desk
+    told = {event.fields.get("state") or event.fields.get("tone"): event for event in flashed.events[3:]}
+    assert list(told) == ["ringback", "connected", "flash"]
+    assert 0 < told["connected"].uptime_ms - (connected.uptime_ms - 96) < 192  # while the loop was open
 
 
 def test_off_hook_at_boot_is_resumed(bench: Bench) -> None:

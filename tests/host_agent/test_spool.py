@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from host_agent.database import _STEPS, SCHEMA_VERSION, open_database, open_for_reading, transaction
 from host_agent.errors import AgentError
 from host_agent.spool import REPEATED, STORED, Spool
+from host_agent.time_anchor import TimeAnchor
+from protocol.const import UPTIME_MAX_MS
 from protocol.event_json import EventRecord, encode_event
 
 SOURCE, BOOT = "a1b2c3d4e5f6", "1f2e3d4c-7"
@@ -68,6 +71,22 @@ def test_what_arrived_since_is_found_over_a_clock_that_was_wrong(spool: Spool) -
         spool.store(build_event(seq), stored_ms)
     assert [seq for _, _, _, seq in spool.arrived(spool.last_before(400))] == [1, 2, 3]
     assert spool.arrived(spool.last_before(1000)) == []
+
+
+@settings(max_examples=40)
+@given(st.integers(-(10**12), 10**15), st.integers(0, UPTIME_MAX_MS))
+def test_the_disk_gives_an_event_the_time_that_its_anchor_does(zero_ms: int, uptime_ms: int) -> None:
+    spool = Spool(open_database(Path(":memory:")))
+    events = [replace(build_event(seq), uptime_ms=uptime_ms, clock="unsynced") for seq in range(3)]
+    events[1] = replace(events[1], clock="synced")
+    for event in events:
+        spool.store(event, 10)
+    spool.mark_committed(SOURCE, [(BOOT, 2, 2)], 20)
+    anchor = TimeAnchor(zero_ms, "synced")
+    spool.restamp(SOURCE, BOOT, anchor)
+    expected = [anchor.stamp(events[0]), events[1]]
+    assert [waiting.payload for waiting in spool.waiting(0, 9)] == [encode_event(event) for event in expected]
+    assert spool.last_event(SOURCE, BOOT) == events[2]
 
 
 @settings(max_examples=40)
