@@ -94,7 +94,7 @@ def test_the_first_time_that_is_told_counts(cloud: Cloud) -> None:
     with cloud.database.read() as connection:
         first = {row.boot: row.first_ms for row in connection.execute(select(tables.boot))}
     assert first[world.BOOT] == events[0].at_ms
-    assert cloud.reader.call(HQ, CALL).started_ms == events[1].at_ms
+    assert cloud.reader.call(HQ, CALL).started_at.timestamp() == events[1].at_ms / 1000
     assert alarms(cloud) == []
 
 
