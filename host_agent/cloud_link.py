@@ -136,12 +136,12 @@ def measure_offset(url: str, clock: Clock) -> tuple[int, int, int]:
     """(cloud's time, PC's time when asked, PC's time when answered), all UTC ms.
 
     Raises:
-        AgentError: `cloud.unreachable`; `clock.stepped`: the PC's clock jumped meanwhile.
+        AgentError: `cloud.unreachable`; `time.stepped`: the PC's clock jumped meanwhile.
     """
     sent = clock.now()
     cloud_ms = fetch_cloud_ms(url)
     received = clock.now()
     took_ms = received.elapsed_ms - sent.elapsed_ms
     if abs(received.unix_ms - sent.unix_ms - took_ms) >= STEP_MS:
-        raise AgentError("clock.stepped", "The PC's clock was set while the cloud was asked.", "Wait.")
+        raise AgentError("time.stepped", "The PC's clock was set while the cloud was asked.", "Wait.")
     return cloud_ms, sent.unix_ms, received.unix_ms
