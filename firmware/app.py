@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from firmware.line.ear import Ear
 
 _POLL_MS = const(20)
+_LAST_WORD_MS = const(1000)
+"""How long a reboot waits at most until its reply has arrived."""
 
 
 class App:
@@ -69,7 +71,8 @@ class App:
             self.commands.handle,
         )
         self._overrun = OverrunWatch()
-        self._waited_at = clock.read()
+        self._waited_at = 0
+        self._reset_asked_at: "int | None" = None
         self._stages = (self._listen, self._feel, self._act, self._keep, self._report)
 
     def run(self) -> None:
@@ -79,6 +82,7 @@ class App:
 
     def step(self) -> None:
         """Wait for audio or 20 ms, then run every stage once."""
+        self._waited_at = self.device.clock.read()
         for _ in self._poller.ipoll(_POLL_MS):
             pass
         all_ran = True
@@ -109,7 +113,6 @@ class App:
         for kind, fields in heard:
             self.state.handle_heard(kind, fields, now)
             self.dialer.handle_heard(kind, fields)
-        self._waited_at = device.clock.read()
 
     def _feel(self) -> None:
         """The pair: each reading through the loop sensor into the line's state."""
@@ -143,7 +146,10 @@ class App:
         now = clock.read()
         self.uplink.step(now, clock)
         if self.commands.wants_reset:
-            self.device.reset()
+            if self._reset_asked_at is None:
+                self._reset_asked_at = now
+            if self.uplink.is_drained or since_ms(now, self._reset_asked_at) >= _LAST_WORD_MS:
+                self.device.reset()
 
     # -- telling
 

@@ -84,17 +84,16 @@ class Journal:
         seq = self.next_seq
         self.next_seq = seq + 1
         self._last_tick = tick
-        uptime_ms = self._uptime_ms(tick)
         try:
+            uptime_ms = self._uptime_ms(tick)  # beyond 12 days no small integer any more
             try:
                 message = encode_message("event", seq, uptime_ms, kind, fields)
             except MessageError:  # too long for a frame: only the name of a caller ID can be
                 fields.pop("name", None)
                 message = encode_message("event", seq, uptime_ms, kind, fields)
+            self._hold(seq, message)
         except MemoryError:
             self._lose(seq)
-        else:
-            self._hold(seq, message)
 
     def next_event(self) -> "bytes | None":
         """The next event to send in this session as an encoded message, or None."""
@@ -152,10 +151,14 @@ class Journal:
                 self._log.drop(segment)
 
     def _write(self, messages: "list[bytes]", last: int) -> None:
-        notes = [build_note(self._acked_seq)] if self._acked_seq > self._noted_seq else []
+        """A segment that the backlog has to send gets no note: what RAM gave up of it nobody has yet."""
+        notes: "list[bytes]" = []
+        if self._acked_seq > self._noted_seq and not self._backlog.holds(self._log.newest):
+            notes.append(build_note(self._acked_seq))
         self._log.append(messages + notes)
         self._flushed_seq = last
-        self._noted_seq = self._acked_seq
+        if notes:
+            self._noted_seq = self._acked_seq
         if self._own and self._own[-1][0] == self._log.newest:
             self._own.pop()
         self._own.append((self._log.newest, self._flushed_seq))
@@ -165,13 +168,18 @@ class Journal:
             self._make_room()
 
     def _make_room(self) -> None:
-        """RAM is full: what is on flash goes over to the backlog, else the oldest event is lost."""
-        if self._ram.drop([[_FIRST_SEQ, self._flushed_seq]]):
+        """RAM is full: what is on flash goes over to the backlog, else the oldest event is lost.
+
+        RAM lets go last: memory may be short at every line.
+        """
+        if self._ram.first <= self._flushed_seq:
+            going = [[_FIRST_SEQ, self._flushed_seq]]
             self._backlog.take_over([segment for segment, _ in self._own])
             self._own = []
         else:
+            going = [[_FIRST_SEQ, self._ram.first]]
             self._lose(self._ram.first)
-            self._ram.drop([[_FIRST_SEQ, self._ram.first]])
+        self._ram.drop(going)
 
     def _lose(self, seq: int) -> None:
         """Note a loss, in memory that is there already; when there are too many, the last one grows."""

@@ -19,7 +19,7 @@ import struct
 
 from micropython import const
 
-from firmware.board.clock import since_ms
+from firmware.board.clock import MASK, since_ms
 from firmware.dsp.alaw import encode_alaw
 from protocol.const import BLOCK_SAMPLES, MAX_AUDIO_BYTES
 from protocol.messages import CAPTURE, CAPTURE_STEP
@@ -108,7 +108,8 @@ class Recorder:
         """`samples` samples were never heard (an overrun ended at `tick`); a multiple of 8."""
         if self.is_recording:
             current = self._open[-1]
-            self._tell_gap(current.call, self._count(current), samples, "overrun")
+            first = min((self._place - current.place) & _PLACE_MASK, _MAX_SAMPLES)
+            self._tell_gap(current.call, first, samples, "overrun")
         whole = samples // BLOCK_SAMPLES
         for _ in range(min(whole, RING_SIZE // BLOCK_SAMPLES)):
             self._write(SILENCE, tick)
@@ -253,8 +254,11 @@ class Recorder:
         self._tick = tick
 
     def _place_at(self, tick: int) -> int:
-        behind = min(since_ms(self._tick, tick) * _SAMPLES_PER_MS, RING_SIZE)
-        return (self._place - behind) & _PLACE_MASK
+        """Of the sample heard at `tick`, at most 8 s ago; the next one, where `tick` is newer than all."""
+        behind = since_ms(self._tick, tick)
+        if behind > MASK >> 1:
+            return self._place
+        return (self._place - min(behind * _SAMPLES_PER_MS, RING_SIZE)) & _PLACE_MASK
 
     def _count(self, recording: Recording) -> int:
         """Samples of the recording that exist and are not held."""

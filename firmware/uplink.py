@@ -116,6 +116,13 @@ class Uplink:
             self.link.hello = self._build_hello(now_ms)
         self._write(now_ms)
 
+    @property
+    def is_drained(self) -> bool:
+        """Nothing that was said waits to arrive, or nobody is there."""
+        if not self.link.is_open:
+            return True
+        return not (self._replies or self._unwritten) and self.link.room(CONTROL) == CONTROL_WINDOW
+
     def is_due(self, now: int) -> bool:
         """True when this block has something to say, or must listen to a deadline."""
         if self._unwritten or since_ms(now, self._idle_since) >= self._idle_ms:

@@ -41,6 +41,9 @@ _CUT_IDLE_MS = const(300)
 _CUT_BUSY_MS = const(1500)
 """Longer than the open interval with which some exchanges tell that the far end hung up."""
 _POLARITY_MS = const(60)
+_REFERENCE_MS = const(3000)
+"""So long the pair stands open before its polarity is taken for the usual one, where it was cut or in use at
+boot: longer than an exchange takes to turn the feed back after a call."""
 _LEVEL_STEP_PERCENT = const(10)
 _RING_DELAY_MS = const(28)
 """How much later than the pair the mean over a period falls from 48 V below _IN_USE_MV."""
@@ -80,6 +83,7 @@ class LoopSensor:
         self._ring_run = False
         self._ring_first = 0
         self._ring_last = 0
+        self._is_referenced = False
         self._reference_reversed = False
         self._reversed = False
         self._reversed_seen = False
@@ -156,7 +160,7 @@ class LoopSensor:
         if self._seen != self._state or self._ring_run or self._reversed_seen != self._reversed:
             return False
         if self._state != CLOSED:
-            return True
+            return self._is_referenced
         is_level_said = self._level_mv > 0 and self._seen_low == self._is_low
         return is_level_said and not self._broken and self.pulses.is_idle
 
@@ -178,6 +182,7 @@ class LoopSensor:
         self.at = at
         self._state = self._seen = _classify(mean_mv)
         self._seen_at = at
+        self._is_referenced = self._state == OPEN
         self._reference_reversed = self._reversed_seen = mean_mv < 0
         self._level_mv = 0
         self.loop_mv = mean_mv
@@ -305,6 +310,11 @@ class LoopSensor:
 
     def _follow_polarity(self, at: int, mean_mv: int) -> int:
         if -_CUT_MV < mean_mv < _CUT_MV:
+            return facts.NOTHING
+        if not self._is_referenced:
+            if self._state == OPEN and since_ms(at, self._seen_at) >= _REFERENCE_MS:
+                self._is_referenced = True
+                self._reference_reversed = self._reversed_seen = mean_mv < 0
             return facts.NOTHING
         is_reversed = (mean_mv < 0) != self._reference_reversed
         if is_reversed != self._reversed_seen:

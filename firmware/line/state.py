@@ -138,11 +138,13 @@ class LineState:
         if row is None:
             return
         following, action = row
-        if action is not None:
-            action(self, at, value)
-        if following is not None and following != self.state:
-            self.state = following
-            self._since = at
+        try:
+            if action is not None:
+                action(self, at, value)
+        finally:  # short of memory something may not be told, but the line is what it is
+            if following is not None and following != self.state:
+                self.state = following
+                self._since = at
 
     # -- actions
 
@@ -213,23 +215,25 @@ class LineState:
         self._go_off_hook(at, resumed=True)
 
     def _go_off_hook(self, at: int, **fields: "Any") -> None:
-        by = "box" if self.is_by_box else "phone"
-        self._tell(at, "off_hook", by=by, line_mv=self.loop_mv, **fields)
         self._is_held = False
         self._held_method = ""
-        self._tell(at, "recording_started", codec="alaw")
         if self.call is not None:
             self._recorder.start(self.call, at)
         self._ear.set_hook(True)
+        by = "box" if self.is_by_box else "phone"
+        self._tell(at, "off_hook", by=by, line_mv=self.loop_mv, **fields)
+        self._tell(at, "recording_started", codec="alaw")
 
     def _hang_up(self, at: int, _: "Any", by: str = "phone") -> None:
-        self._tell_digits(at, _)
         samples = self._recorder.stop(at)
-        self._tell(at, "on_hook", by="box" if self.is_by_box else by)
-        if samples is not None:
-            self._tell(at, "recording_stopped", samples=samples)
-        self.call = None
-        self._ear.set_hook(False)
+        try:
+            self._ear.set_hook(False)
+            self._tell_digits(at, _)
+            self._tell(at, "on_hook", by="box" if self.is_by_box else by)
+            if samples is not None:
+                self._tell(at, "recording_stopped", samples=samples)
+        finally:
+            self.call = None
 
     def _cut_call(self, at: int, _: "Any") -> None:
         self._tell_line(at, "cut")

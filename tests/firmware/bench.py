@@ -27,6 +27,7 @@ SOURCE = "a1b2c3d4e5f6"
 AGENT = "0f0e0d0c0b0a"
 BLOCK = 256
 BLOCK_MS = 32
+HERE = Path(__file__).parent
 IDLE_MV = 48_000
 LIFTED_MV = 7_900
 
@@ -123,6 +124,22 @@ class Desk:
             ranges[-1][1] = seq
         elif self.acknowledges:
             ranges.append([seq, seq])
+
+
+def run_probe(folder: Path, name: str, **words: str) -> str:
+    """What a program on the board has written into its NOTES before it reset."""
+    notes, main = folder / "notes", folder / "main.py"
+    program = (HERE / name).read_text()
+    for word, value in {"NOTES": str(notes), **words}.items():
+        program = program.replace(word, value)
+    main.write_text(program)
+    board = Board(BoardSettings(SOURCE, folder / "flash.bin", main=main, hang_s=120.0))
+    try:
+        while not board.restarts:
+            board.skip(32)
+    finally:
+        board.close()
+    return notes.read_text()
 
 
 class Bench:

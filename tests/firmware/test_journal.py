@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.board import Board, BoardSettings
-from tests.firmware.bench import IDLE_MV, SOURCE, Bench
+from tests.firmware.bench import IDLE_MV, SOURCE, Bench, run_probe
 from tests.firmware.test_line_state import lift, settle
 
 HERE = Path(__file__).parent
@@ -31,22 +31,6 @@ def write_events(folder: Path, flash: Path, count: int, per_flush: int, cut: tup
         board.close()
     lines = notes.read_text().splitlines()
     return int(lines[-1].split()[1]) if lines else 0
-
-
-def run_probe(folder: Path, name: str, **words: str) -> str:
-    """What a program on the board has written into its NOTES before it reset."""
-    notes, main = folder / "notes", folder / "main.py"
-    program = (HERE / name).read_text()
-    for word, value in {"NOTES": str(notes), **words}.items():
-        program = program.replace(word, value)
-    main.write_text(program)
-    board = Board(BoardSettings(SOURCE, folder / "flash.bin", main=main, hang_s=120.0))
-    try:
-        while not board.restarts:
-            board.skip(32)
-    finally:
-        board.close()
-    return notes.read_text()
 
 
 def drain(bench: Bench, count: int, limit_ms: int) -> None:
@@ -191,3 +175,9 @@ def test_every_event_is_handed_out_or_told_as_lost(tmp_path: Path, every: int) -
     assert 1 <= len(told) <= 8
     if not every:
         assert told[0][0] == 1 and lost.isdisjoint(handed_out)
+
+
+def test_what_ram_gave_up_is_not_taken_for_acknowledged(tmp_path: Path) -> None:
+    """RAM's newest are acknowledged before the older ones that went to flash alone."""
+    seqs = [int(line) for line in run_probe(tmp_path, "note_probe.py", COUNT="160").split()]
+    assert sorted(set(seqs)) == list(range(1, 162))

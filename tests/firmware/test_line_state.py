@@ -1,12 +1,13 @@
 """The line's state on loop voltages drawn by hand: one behaviour a test, times to the reading."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sim.signals.levels import join, silence, sine, to_pcm
-from tests.firmware.bench import BLOCK_MS, IDLE_MV, LIFTED_MV, Bench
+from tests.firmware.bench import BLOCK_MS, IDLE_MV, LIFTED_MV, Bench, run_probe
 
 READING_MS = 5
 RINGBACK = to_pcm(join([sine(450.0, 8192, -12.0), silence(4096)] * 2))
@@ -236,6 +237,9 @@ def test_samples_never_heard_are_a_gap_in_a_recording_of_true_length(bench: Benc
     gap = desk.only("audio_gap").fields
     assert gap["samples"] == 480 * 8 and gap["reason"] == "overrun"
     assert abs(gap["first_sample"] - 1024 * 8) <= 8 * 2 * READING_MS
+    heard = desk.recording(desk.only("off_hook").seq)
+    silent = heard[gap["first_sample"] : gap["first_sample"] + gap["samples"]]
+    assert silent == b"\xd5" * gap["samples"]
     assert abs(desk.only("recording_stopped").fields["samples"] - 8 * 2528) <= 8 * 2 * READING_MS
     assert bench.now_ms % BLOCK_MS == 0
 
@@ -252,3 +256,30 @@ def test_a_feed_turned_back_after_the_set_hung_up_ends_nothing_twice(bench: Benc
     assert abs(on_hook.uptime_ms - off_hook.uptime_ms - 3072) <= 2 * READING_MS
     assert [e.fields["state"] for e in desk.events if e.type == "line_changed"][:1] == ["reversed"]
     assert "flash" not in [e.fields.get("state") for e in desk.events]
+
+
+def test_a_box_that_found_the_line_cut_learns_its_polarity_when_it_is_mended(bench: Bench) -> None:
+    settle(bench, 0)
+    bench.hold(-IDLE_MV, 4096)
+    lift(bench, 2048, -LIFTED_MV)
+    lift(bench, 2048)
+    lift(bench, 1024, -LIFTED_MV)
+    bench.hold(-IDLE_MV, 1024)
+    assert bench.desk.only("tone_detected").fields["method"] == "reversal"
+    changes = [event.fields["state"] for event in bench.desk.events if event.type == "line_changed"]
+    assert changes == ["cut", "normal", "reversed", "normal"]
+
+
+def test_a_box_that_boots_in_an_answered_call_takes_no_hang_up_for_an_answer(bench: Bench) -> None:
+    lift(bench, 2048, -LIFTED_MV)
+    lift(bench, 2048)
+    bench.hold(IDLE_MV, 4096)
+    assert "tone_detected" not in bench.desk.types()
+    lift(bench, 2048)
+    lift(bench, 2048, -LIFTED_MV)
+    assert bench.desk.only("tone_detected").fields["method"] == "reversal"
+
+
+def test_without_memory_the_line_is_what_it_is(tmp_path: Path) -> None:
+    told = run_probe(tmp_path, "short_probe.py").splitlines()
+    assert told == ["on_hook None", "short dialling 1", "short on_hook None"]
