@@ -198,7 +198,7 @@ def build_core(
         publisher=publisher,
         recordings=recordings,
         flow=flow,
-        commands=CommandFlow(CommandTable(database), boxes, bridge, offset),
+        commands=CommandFlow(CommandTable(database), boxes, bridge, offset, run),
         bridge=bridge,
         cloud=CloudLink(settings.cloud_url, offset, world.clock, world.worker, claim),
         housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, captures, flow, reporter),

@@ -7,7 +7,7 @@ from host_agent.boxes import Boxes
 from host_agent.bridge import Bridge
 from host_agent.commands import GRACE_MS, CommandTable, Reply, judge_command
 from host_agent.ports import Instant
-from host_agent.time_anchor import CloudOffset
+from host_agent.time_anchor import CloudOffset, RunTime
 from protocol.errors import ProtocolError
 
 CHECK_EVERY_MS = 1_000
@@ -20,11 +20,14 @@ log = structlog.get_logger()
 class CommandFlow:
     """The core's thread owns it."""
 
-    def __init__(self, table: CommandTable, boxes: Boxes, bridge: Bridge, offset: CloudOffset) -> None:
+    def __init__(
+        self, table: CommandTable, boxes: Boxes, bridge: Bridge, offset: CloudOffset, run: RunTime
+    ) -> None:
         self._table = table
         self._boxes = boxes
         self._bridge = bridge
         self._offset = offset
+        self._run = run
         self._left_over = [(command_id, source) for command_id, source, _ in table.under_way()]
         self._due_ms = 0
 
@@ -78,7 +81,7 @@ class CommandFlow:
         if now.elapsed_ms < self._due_ms:
             return
         self._due_ms = now.elapsed_ms + CHECK_EVERY_MS
-        cloud_ms = self._offset.cloud_ms(now) or now.unix_ms
+        cloud_ms = self._run.utc_ms(now)
         for command_id, source, expires_ms in self._table.under_way():
             if cloud_ms >= expires_ms + GRACE_MS:
                 self._finish(command_id, source, "failed", "no_reply", now)

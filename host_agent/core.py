@@ -194,13 +194,13 @@ class Core:
     def _hear_broker_up(self, item: BrokerUp, now: Instant) -> None:
         log.info("broker.connected", mqtt=item.version)
         self._parts.bridge.handle_up(self._attached(), now)
-        self._parts.commands.handle_connected(now)
-        self._parts.housekeeping.reporter.handle_connected()
-        self._parts.desk.handle_connected(now)
         self._held_ms = now.elapsed_ms
         if self._parts.run.read(now)[1] != "synced":  # what the cloud has once keeps its time
             self._parts.cloud.ask_time_now(now)
+        self._parts.housekeeping.reporter.handle_connected()
+        self._parts.desk.handle_connected(now)
         self._publish_in_time(now)
+        self._parts.commands.handle_connected(now)
 
     def _hear_broker_down(self, item: BrokerDown, now: Instant) -> None:
         log.warning("broker.lost", reason=item.reason)

@@ -1,9 +1,11 @@
 """Gaps of a recording: which samples are missing, and why. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 NOT_RECEIVED = "not_received"
+OVERRUN = "overrun"
+"""The box had no samples and sent silence for them: it arrived, and is a gap all the same."""
 
 
 class Gap(NamedTuple):
@@ -30,6 +32,33 @@ def find_gaps(spans: Iterable[tuple[int, int]], samples: int, declared: list[Gap
     if at < samples:
         gaps.extend(_name_hole(at, samples, declared))
     return gaps
+
+
+def leave_out(spans: Iterable[tuple[int, int]], gaps: list[Gap]) -> Iterator[tuple[int, int]]:
+    """The ascending (first, count) spans without the parts that lie in `gaps`."""
+    ordered = sorted(gaps)
+    for first, count in spans:
+        end = first + count
+        for gap in ordered:
+            if gap.first < end and first < gap.first + gap.samples:
+                if gap.first > first:
+                    yield first, gap.first - first
+                first = min(end, gap.first + gap.samples)
+        if first < end:
+            yield first, end - first
+
+
+def bound(gaps: list[Gap], most: int) -> list[tuple[int, int]]:
+    """(first, samples) of at most `most` stretches: adjoining ones are one, and if there are still more, the
+    last reaches to the end of all: too much is declared then, never too little."""
+    ranges: list[tuple[int, int]] = []
+    for gap in sorted(gaps):
+        if ranges and (len(ranges) == most or sum(ranges[-1]) >= gap.first):
+            first, count = ranges[-1]
+            ranges[-1] = first, max(first + count, gap.first + gap.samples) - first
+        else:
+            ranges.append((gap.first, gap.samples))
+    return ranges
 
 
 def covered_until(next_sample: int, declared: list[Gap]) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host_agent.files import sync_folder
-from host_agent.gaps import Gap, find_gaps
+from host_agent.gaps import OVERRUN, Gap, find_gaps, leave_out
 from host_agent.segments import read_recording
 from protocol.const import SAMPLE_RATE_HZ
 
@@ -89,8 +89,9 @@ def encode_recording(folder: Path, target: Path, samples: int, declared: list[Ga
         new.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
-    spans = ((first_sample, len(alaw)) for first_sample, alaw in read_recording(folder))
-    return Encoded(target, size, digest.hexdigest(), samples, find_gaps(spans, samples, declared))
+    arrived = ((first_sample, len(alaw)) for first_sample, alaw in read_recording(folder))
+    spoken = leave_out(arrived, [gap for gap in declared if gap.reason == OVERRUN])
+    return Encoded(target, size, digest.hexdigest(), samples, find_gaps(spoken, samples, declared))
 
 
 def _encode(portions: Iterable[bytes], path: Path) -> None:

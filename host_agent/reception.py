@@ -36,7 +36,7 @@ from host_agent.boxes import Boxes
 from host_agent.bridge import Bridge
 from host_agent.captures import Captures
 from host_agent.errors import AgentError
-from host_agent.intake import Intake
+from host_agent.intake import RETRY_MS, Intake
 from host_agent.ports import Instant
 from host_agent.recordings import Recordings
 from host_agent.spool import Spool
@@ -98,6 +98,7 @@ class Reception:
         self._heard: set[Boot] = set()
         self._short: set[str] = set()
         self.is_behind = False
+        self._retry_ms = 0
         self.replies: list[tuple[str, ReplySaid]] = []
 
     def handle(self, path: str, said: Said, now: Instant) -> None:
@@ -129,8 +130,10 @@ class Reception:
         waits of that gets it too.
 
         Returns:
-            False if the disk is full: try again.
+            False if the disk is full: try again, which does nothing for RETRY_MS.
         """
+        if self.is_behind and now.elapsed_ms < self._retry_ms:
+            return False
         zero_ms, clock = self._run.read(now)
         try:
             self._intake.carry(now)
@@ -140,6 +143,7 @@ class Reception:
             if not self.is_behind:
                 log.error(error.code, problem=error.problem, remedy=error.remedy)
             self.is_behind = True
+            self._retry_ms = now.elapsed_ms + RETRY_MS
             return False
         self.is_behind = False
         return True
@@ -184,10 +188,10 @@ class Reception:
             self.carry(now)
         session.is_ready = boot in self._heard
         held = [[said.boot, first, last] for first, last in self._spool.held(*boot)]
-        session.answer_hello(self._agent_id, self._offset.cloud_ms(now) or now.unix_ms, {}, held)
+        session.answer_hello(self._agent_id, self._run.utc_ms(now), {}, held)
         if not session.is_ready:
-            session.probe(self._offset.cloud_ms(now) or now.unix_ms)
-        self._recordings.handle_boot(*boot)
+            session.probe(self._run.utc_ms(now))
+        self._recordings.handle_boot(*boot, now.elapsed_ms)
         if is_new:
             fields = {"box": said.source, "port": session.path[:128], "firmware": said.firmware[:128]}
             self._intake.state("box_attached", fields, now)
@@ -203,7 +207,9 @@ class Reception:
     def _hear_past_event(self, session: BoxSession, said: PastEventSaid, now: Instant) -> None:
         past, present = (session.source, said.boot), (session.source, session.boot)
         anchor = self._anchors.get(past) or self._recall(*past)
-        if anchor is None:
+        known = self._guessed.get(past)
+        if anchor is None or (known is not None and known[1] < said.uptime_ms):
+            present = present if known is None else known[0]
             anchor = TimeAnchor(self._anchors[present].zero_ms - said.uptime_ms, "unsynced")
             self._anchors[past] = anchor
             self._guessed[past] = present, said.uptime_ms

@@ -15,6 +15,7 @@ import structlog
 
 from host_agent.errors import AgentError
 from host_agent.files import make_folder
+from host_agent.gaps import bound
 from host_agent.intake import Intake
 from host_agent.opus import Encoded, encode_recording
 from host_agent.ports import Instant, JobDone, Worker
@@ -25,6 +26,8 @@ from protocol.events import MAX_RANGES
 
 ENCODE, UPLOAD = "encode", "upload"
 ENCODE_RETRY_MS = 30_000
+GIVES_WAY = ("upload.refused", "upload.wrong_hash", "upload.unreadable")
+"""Failures of one recording, not of the way: the others do not wait for it."""
 
 log = structlog.get_logger()
 
@@ -109,7 +112,7 @@ class RecordingFlow:
         call = done.key
         fields: dict[str, Any] = {"call": call, "samples": encoded.samples}
         if encoded.gaps:
-            fields["gaps"] = [[gap.first, gap.samples] for gap in encoded.gaps[:MAX_RANGES]]
+            fields["gaps"] = [list(stretch) for stretch in bound(encoded.gaps, MAX_RANGES)]
         self._intake.state("recording_stored", fields, now, lambda: self._store(call, encoded))
         self._encoded.add(call)
         self._intake.flush(now)
@@ -154,7 +157,7 @@ class RecordingFlow:
             self._intake.state("recording_lost", fields, now, lambda: self._index.lose(done.key))
             self._queue.drop(done.key)
             return
-        self._queue.handle_failed(now.elapsed_ms)
+        self._queue.handle_failed(now.elapsed_ms, gives_way=code in GIVES_WAY)
 
     def send_again(self, call: str) -> bool:
         """The cloud has lost this recording; False: it is not (or no longer) here as a verified one."""

@@ -2,8 +2,8 @@
 
 Rules:
 - A recording is complete when its length is known (recording_stopped) and every sample has arrived or is a
-  declared gap; or SETTLE_MS after its last sign of life; or at once when its box says hello with another
-  boot.
+  declared gap; or SETTLE_MS after its last sign of life, and after its box came back in another boot (its
+  journal may still hold the end). Time in which nobody looked (a PC that slept) is no silence.
 - Samples go to disk as they come, by index; a doubled frame changes nothing; what is missing becomes a gap.
 - A box's word for a length or a place is only a number: it is believed as far as the box's own clock allows,
   and never against what arrived.
@@ -27,6 +27,8 @@ from protocol.ids import build_call_id
 
 SETTLE_MS = 15_000
 """After the stop, how long audio still under way is waited for."""
+LOOK_MS = 5_000
+"""Longer between two looks, and the PC slept."""
 RETRY_MS = 200
 """After a write that found no room, how long samples become gaps before the disk is tried again."""
 ABSENT_MS = 1_800_000
@@ -34,6 +36,8 @@ ABSENT_MS = 1_800_000
 
 LEEWAY_MS = 60_000
 """How much longer than its call, by the box's own clock, a recording may say it is."""
+_OF_RECORDINGS = ("recording_started", "audio_gap", "recording_stopped")
+"""Their `call` is required and checked; that of others may be anything."""
 MAX_SAMPLES = 24 * 3600 * SAMPLE_RATE_HZ
 """No recording is longer: what is said to lie beyond is not kept."""
 
@@ -58,7 +62,6 @@ class _Writing:
     alive_ms: int
     samples: int | None
     declared: list[Gap] = field(default_factory=list)
-    is_over: bool = False
     is_past: bool = False
 
     @property
@@ -75,7 +78,7 @@ class _Writing:
         return max(samples, self.writer.next_sample)
 
     def is_complete(self, now_ms: int) -> bool:
-        if self.is_over or now_ms >= self.due_ms:
+        if now_ms >= self.due_ms:
             return True
         if self.samples is None:
             return False
@@ -102,6 +105,7 @@ class Recordings:
         self._root = root
         self._index = index
         self._full_until_ms = now_ms
+        self._looked_ms = now_ms
         self._is_full = False
         self._unplaced: dict[str, list[Gap]] = {}
         self._writing: dict[str, _Writing] = {}
@@ -121,6 +125,8 @@ class Recordings:
 
     def index_event(self, event: EventRecord, now_ms: int) -> None:
         """Write into the table what the event says of a recording; inside the event's own transaction."""
+        if event.type not in _OF_RECORDINGS:
+            return
         call = _call_of(event)
         if event.type == "recording_started":
             self._index.begin(call, event.source, event.boot, event.fields["call"], now_ms)
@@ -132,7 +138,7 @@ class Recordings:
 
     def handle_event(self, event: EventRecord, now_ms: int) -> None:
         """The same event after its commit."""
-        if event.type not in ("recording_started", "audio_gap", "recording_stopped"):
+        if event.type not in _OF_RECORDINGS:
             return
         writing = self._find(_call_of(event), now_ms)
         if writing is None:
@@ -177,17 +183,21 @@ class Recordings:
             log.error("recording.no_room", call=call, problem=problem, remedy="Free some space on the disk.")
         self._is_full = True
 
-    def handle_boot(self, source: str, boot: str) -> None:
-        """The box runs as `boot` now: what it recorded in another boot is over."""
+    def handle_boot(self, source: str, boot: str, now_ms: int) -> None:
+        """The box runs as `boot` now: of what it recorded in another boot no more is to come than its end."""
         self._boots[source] = boot
         for writing in self._writing.values():
-            if writing.row.source == source and writing.row.boot != boot:
-                writing.is_over = True
+            if writing.row.source == source and writing.row.boot != boot and not writing.is_past:
+                writing.is_past = True
+                writing.alive_ms = now_ms
 
     def take_complete(self, now_ms: int) -> list[Complete]:
         """Recordings that became complete; each is handed out once in a run."""
+        slept_ms = max(0, now_ms - self._looked_ms - LOOK_MS)
+        self._looked_ms = now_ms
         complete = []
         for call, writing in list(self._writing.items()):
+            writing.alive_ms += slept_ms
             if writing.is_complete(now_ms):
                 writing.writer.close()
                 del self._writing[call]
@@ -268,7 +278,7 @@ def _make_folders(root: Path) -> None:
 
 
 def _call_of(event: EventRecord) -> str:
-    return build_call_id(event.source, event.boot, event.fields.get("call", 0))
+    return build_call_id(event.source, event.boot, event.fields["call"])
 
 
 def _extend(gaps: list[Gap], gap: Gap) -> None:

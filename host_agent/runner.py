@@ -106,7 +106,7 @@ class SteppedRun:
         self._progress: tuple[int, int] = (0, 0)
         self._stalled_at = 0.0
         self._answer_at = 0.0
-        self._early: list[SerialBytes] = []
+        self._early: list[Input] = []
 
     def run(self) -> str:
         """Until a StopAsked; returns its reason."""
@@ -122,8 +122,8 @@ class SteppedRun:
                 self._stalled_at = time.monotonic() + STALL_S
                 self._answer_at = time.monotonic() + ANSWER_S
                 self._supervisor.run(self._core.tick, self._clock.now())
-            elif isinstance(item, SerialBytes):
-                self._early.append(item)  # they belong to the step that is about to be granted
+            elif isinstance(item, SerialBytes) or (item is not None and not self._clock.has_begun):
+                self._early.append(item)  # it belongs to the step that is about to be granted
             elif item is not None:
                 self._handle(item, self._clock.now())
             if self._awaited is not None:

@@ -31,6 +31,11 @@ class SteppedClock:
         self._first_ms: int | None = None
         self._now = Instant(0, 0)
 
+    @property
+    def has_begun(self) -> bool:
+        """A first grant came."""
+        return self._first_ms is not None
+
     def now(self) -> Instant:
         return self._now
 

@@ -99,6 +99,10 @@ class RunTime:
             self.zero_ms = now.unix_ms - now.elapsed_ms
         return self.zero_ms, self.clock
 
+    def utc_ms(self, now: Instant) -> int:
+        """UTC now."""
+        return self.read(now)[0] + now.elapsed_ms
+
     def learn(self, zero_ms: int, clock: str) -> None:
         """An earlier run's anchor says when this one began; the first or first synced one is believed.
 

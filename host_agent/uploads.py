@@ -1,13 +1,15 @@
 """Recordings to the cloud: which one next and when (pure), and the HTTP of it (a worker's job).
 
 Rules:
-- One at a time, oldest first, unless the cloud asked for one; a failure backs off, a wrong hash too.
+- One at a time, oldest first, unless the cloud asked for one; a failure backs off, a wrong hash too. One
+  that failed for a reason of its own goes to the end.
 - Believed is only an answer that says `verified` and repeats the file's own SHA-256.
 """
 
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,9 +77,15 @@ class UploadQueue:
         self._under_way = None
         self._failures = 0
 
-    def handle_failed(self, now_ms: int) -> None:
-        """Full-jitter back-off (each wait between half and the whole of a doubling bound)."""
-        self._under_way = None
+    def handle_failed(self, now_ms: int, *, gives_way: bool = False) -> None:
+        """Full-jitter back-off (each wait between half and the whole of a doubling bound).
+
+        Args:
+            gives_way: the others go first now.
+        """
+        call, self._under_way = self._under_way, None
+        if gives_way and call in self._jobs:
+            self._jobs[call] = self._jobs.pop(call)
         bound_ms = min(FIRST_WAIT_MS << min(self._failures, 16), MAX_WAIT_MS)
         self._failures += 1
         self._not_before_ms = now_ms + round(bound_ms * (0.5 + 0.5 * self._draw()))
@@ -123,7 +131,8 @@ def upload_recording(
     Args:
         throttle: called with the number of bytes about to be sent; waits to hold a rate.
     Raises:
-        AgentError: `upload.file_changed`, `upload.refused`, `upload.wrong_hash`, `upload.unreachable`.
+        AgentError: `upload.file_changed`, `upload.unreadable`, `upload.refused`, `upload.wrong_hash`,
+            `upload.unreachable`.
     """
     import httpx
 
@@ -141,6 +150,12 @@ def upload_recording(
                 if job.bytes > PART_BYTES
                 else _send_whole(client, job, throttle)
             )
+    except OSError as error:
+        raise AgentError(
+            "upload.unreadable",
+            f"The recording file {job.path.name} cannot be read: {error}.",
+            "It is tried again; look for a virus scanner that holds it, or disk errors.",
+        ) from error
     except httpx.HTTPError as error:
         raise AgentError(
             "upload.unreachable",
@@ -163,8 +178,9 @@ def build_content_digest(data: bytes) -> str:
 
 def _check_file(job: UploadJob) -> None:
     digest = hashlib.sha256()
-    for part in _read_parts(job.path):
-        digest.update(part)
+    with suppress(FileNotFoundError):
+        for part in _read_parts(job.path):
+            digest.update(part)
     if digest.hexdigest() != job.sha256:
         raise AgentError(
             "upload.file_changed",
@@ -174,12 +190,9 @@ def _check_file(job: UploadJob) -> None:
 
 
 def _read_parts(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            while part := file.read(PART_BYTES):
-                yield part
-    except OSError:
-        return
+    with path.open("rb") as file:
+        while part := file.read(PART_BYTES):
+            yield part
 
 
 def _send_whole(client: Any, job: UploadJob, throttle: Callable[[int], None]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Recordings: every sample that arrived is in the file at its place, the rest is a named gap, whatever
 happens."""
 
+import itertools
 import random
 import tempfile
 from pathlib import Path
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 
 from host_agent import intake
 from host_agent.errors import AgentError
-from host_agent.gaps import Gap, covered_until, find_gaps
+from host_agent.gaps import Gap, bound, covered_until, find_gaps
 from host_agent.opus import build_alaw_table, encode_recording, fill_gaps
-from host_agent.recordings import ABSENT_MS, LEEWAY_MS, Complete
+from host_agent.recordings import ABSENT_MS, LEEWAY_MS, LOOK_MS, SETTLE_MS, Complete
 from host_agent.segments import (
     SEGMENT_SAMPLES,
     SegmentWriter,
@@ -154,6 +155,26 @@ def test_the_encoded_file_is_as_long_as_the_talk(tmp_path: Path, samples: int) -
     assert encoded.gaps == [] and encoded.bytes == encoded.path.stat().st_size
 
 
+def test_silence_that_the_box_sent_for_what_it_never_heard_is_a_gap(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path / "audio")
+    for at in range(0, 8000, 250):
+        writer.append(at, b"\xd5" * 250)
+    writer.close()
+    declared = [Gap(2100, 800, "overrun"), Gap(6000, 500, "host_away")]  # the latter has come after all
+    encoded = encode_recording(tmp_path / "audio", tmp_path / "call.opus", 8000, declared)
+    assert encoded.gaps == [Gap(2100, 800, "overrun")]
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 40)), max_size=40), st.integers(1, 8))
+def test_however_many_gaps_there_are_all_of_them_are_told(pieces: list[tuple[int, int]], most: int) -> None:
+    ranges = bound([Gap(first, count, "disk_full") for first, count in pieces], most)
+    told = {sample for first, count in ranges for sample in range(first, first + count)}
+    missing = {sample for first, count in pieces for sample in range(first, first + count)}
+    assert len(ranges) <= most and missing <= told
+    assert len(ranges) == most or missing == told
+    assert all(sum(earlier) < later[0] for earlier, later in itertools.pairwise(ranges))
+
+
 def test_a_gap_is_silence_of_its_length(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path / "audio")
     loud = bytes([0x2A, 0xAA] * 4000)
@@ -187,7 +208,9 @@ def record(desk: Desk, board: Board, samples: int) -> int:
 
 def take_at_last(desk: Desk) -> Complete:
     """The one recording, as it is handed to the encoder long after its last sign of life."""
-    (complete,) = desk.core.parts.recordings.take_complete(desk.clock.now().elapsed_ms + ABSENT_MS)
+    now_ms = desk.clock.now().elapsed_ms
+    looks = range(now_ms, now_ms + ABSENT_MS + LOOK_MS, LOOK_MS)
+    (complete,) = itertools.chain(*map(desk.core.parts.recordings.take_complete, looks))
     return complete
 
 
@@ -282,13 +305,44 @@ def test_audio_that_never_comes_is_a_gap_after_a_while(desk: Desk) -> None:
     assert desk.events("recording_stored")[0]["fields"]["gaps"] == [[1000, 3000]]
 
 
+def test_a_pc_that_slept_in_a_call_waits_for_the_rest_of_it(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("off_hook", 0, call=0, by="phone")
+    board.state("recording_started", 0, call=call, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    desk.clock.advance(2 * 3_600_000)
+    desk.run(5 * SECOND)
+    assert desk.core.parts.recordings.writing() == 1
+    board.play(call, 1000, b"\x5a" * 1000)
+    board.state("recording_stopped", desk.clock.now().elapsed_ms, call=call, samples=2000)
+    desk.run(2 * SECOND)
+    desk.work("encode")
+    assert desk.events("recording_stored")[0]["fields"]["samples"] == 2000
+
+
+def test_the_end_that_a_box_told_its_flash_before_it_booted_again_counts(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("off_hook", 0, call=0, by="phone")
+    board.state("recording_started", 0, call=call, codec="alaw")
+    board.play(call, 0, b"\x5a" * 4000)
+    desk.run(SECOND)
+    again = desk.plug("P1", Board(boot="1f2e3d4c-8"))
+    desk.run(SECOND)
+    again.say("past_event", board.boot, 2, 1500, "recording_stopped", {"call": call, "samples": 8000})
+    desk.run(20 * SECOND)
+    desk.work("encode")
+    (stored,) = desk.events("recording_stored")
+    assert (stored["fields"]["samples"], stored["fields"]["gaps"]) == (8000, [[4000, 4000]])
+
+
 def test_a_box_that_booted_again_ends_its_recording(desk: Desk) -> None:
     board = desk.plug("P1", Board())
     call = board.state("recording_started", 0, call=0, codec="alaw")
     board.play(call, 0, b"\x5a" * 1000)
     desk.run(SECOND)
     desk.plug("P1", Board(boot="1f2e3d4c-8"))
-    desk.run(SECOND)
+    desk.run(SETTLE_MS + SECOND)
     desk.work("encode")
     fields = desk.events("recording_stored")[0]["fields"]
     assert fields == {"call": call_id(board, call), "samples": 1000}
@@ -432,7 +486,7 @@ def test_a_recording_whose_end_waits_for_room_is_not_cut_when_its_box_boots(
     desk.boards["P1"] = Board(boot="1f2e3d4c-9")
     desk.run(3 * SECOND)
     monkeypatch.undo()
-    desk.run(3 * SECOND)
+    desk.run(SETTLE_MS + 3 * SECOND)
     desk.work("encode")
     (stored,) = desk.events("recording_stored")
     assert (stored["fields"]["samples"], stored["fields"]["gaps"]) == (8000, [[4000, 4000]])

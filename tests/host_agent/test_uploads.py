@@ -101,6 +101,32 @@ def test_a_file_cut_by_hand_is_not_sent(tmp_path: Path, cloud: FakeCloud) -> Non
     assert caught.value.code == "upload.file_changed" and cloud.requests == []
 
 
+def test_a_file_that_cannot_be_read_now_is_not_a_changed_one(tmp_path: Path, cloud: FakeCloud) -> None:
+    job = build_job(tmp_path, 300)
+    job.path.unlink()
+    job.path.mkdir()  # open says EISDIR, as it would say EIO
+    with pytest.raises(AgentError) as caught:
+        upload_recording(job, access(cloud))
+    assert caught.value.code == "upload.unreadable" and cloud.requests == []
+
+
+def test_one_that_is_refused_gives_way_to_the_others(tmp_path: Path) -> None:
+    queue = UploadQueue(lambda: 0.5)
+    for call in ("refused", "b", "c"):
+        queue.add(build_job(tmp_path, 10, call))
+    now_ms, sent = 0, []
+    for _ in range(6):
+        now_ms = queue.next_due_ms() or now_ms
+        job = queue.take(now_ms)
+        assert job is not None
+        sent.append(job.call)
+        if job.call == "refused":
+            queue.handle_failed(now_ms, gives_way=True)
+        else:
+            queue.handle_done(job.call)
+    assert sent == ["refused", "b", "c", "refused", "refused", "refused"]
+
+
 def test_one_at_a_time_oldest_first_but_the_asked_one_next(tmp_path: Path) -> None:
     queue = UploadQueue(lambda: 0.5)
     for call in ("a", "b", "c"):
