@@ -133,7 +133,8 @@ def build_broker(settings: Settings, secret: bytes) -> Broker:
 def describe_pop(database: Database, pop: Pop) -> bytes:
     """The payload of the pop topic: a name only when exactly one present resident has the number."""
     with database.read() as connection:
-        matches = match_numbers(connection, [pop.e164] if pop.e164 else []).get(pop.e164 or "", [])
+        called = pop.desk, pop.e164
+        matches = match_numbers(connection, [called]).get(called, [])
     present = [match for match in matches if not match.former]
     body = {
         "v": 1,

@@ -358,10 +358,10 @@ def _project_recording(box_events: list[Event], agent_events: list[Event], *, en
         }
     gaps = tuple(sorted(declared))
     samples = max((e.fields["samples"] for e in stopped + stored), default=0)
+    if lost:  # also what was stored and then vanished: never the other way round
+        return Recording(RecordingState.NONE, reason=lost[-1].fields["reason"], samples=samples, gaps=gaps)
     if stored:
         return Recording(RecordingState.LOCAL, samples=samples, gaps=gaps)
-    if lost:
-        return Recording(RecordingState.NONE, reason=lost[-1].fields["reason"], samples=samples, gaps=gaps)
     if started or stopped:
         return Recording(RecordingState.WRITING, samples=samples, gaps=gaps)
     return Recording(RecordingState.NONE, reason="not_answered" if ended else None)

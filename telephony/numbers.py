@@ -157,7 +157,10 @@ def _with_trunk_zero(national: str) -> str:
 
 
 def _fixed(digits: str) -> tuple[NumberKind, str | None]:
-    parsed = phonenumbers.parse(digits, "CN")
+    try:
+        parsed = phonenumbers.parse(digits, "CN")
+    except phonenumbers.NumberParseException:  # a single 0, or more digits than any number has
+        return NumberKind.INVALID, None
     if not phonenumbers.is_valid_number(parsed):
         return NumberKind.INVALID, None
     return NumberKind.FIXED, phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

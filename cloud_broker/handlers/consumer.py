@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from cloud_broker.adapters.mqtt import Connection, Incoming
 from cloud_broker.adapters.sql import days
-from cloud_broker.adapters.sql.engine import Database
+from cloud_broker.adapters.sql.engine import Database, is_away
 from cloud_broker.domain.pops import Pop
 from cloud_broker.domain.times import DAY_MS, china_day
 from cloud_broker.handlers.ingest import BatchResult, Message, Range, ingest, set_aside
@@ -99,7 +99,11 @@ class Consumer:
             for incoming in batch:
                 self._work([incoming])
             return
-        self._attempt(self._set_aside, batch)
+        while not self._attempt(self._set_aside, batch):
+            if self._closing.wait(
+                RETRY_S
+            ):  # nowhere to keep it: it stays unacknowledged, and nothing passes it
+                return
 
     def _attempt(self, handle: Callable[[Sequence[Incoming]], None], batch: Sequence[Incoming]) -> bool:
         """Wait for a database that is away; False when the batch itself cannot be handled."""
@@ -108,13 +112,13 @@ class Consumer:
                 handle(batch)
                 self._trouble.end()
                 return True
-            except (OperationalError, InterfaceError) as error:
-                self._trouble.tell(error.orig, RETRY_S)
+            except Exception as error:  # the supervisor: one message must not stop all others
+                if not (isinstance(error, SQLAlchemyError) and is_away(error)):
+                    self.counts.failures += 1
+                    log.exception("consumer.failed", messages=len(batch))
+                    return False
+                self._trouble.tell(getattr(error, "orig", None) or error, RETRY_S)
                 self._closing.wait(RETRY_S)
-            except Exception:  # the supervisor: one message must not stop all others
-                self.counts.failures += 1
-                log.exception("consumer.failed", messages=len(batch))
-                return False
         return True
 
     def _set_aside(self, batch: Sequence[Incoming]) -> None:

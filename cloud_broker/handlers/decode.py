@@ -15,6 +15,8 @@ from telephony.events import Event, find_call_id
 
 MAX_PAYLOAD_BYTES = 8192
 HASH_BYTES = 16
+MAX_AT_MS = 221_845_392_000_000
+"""The year 9000: pages show times in other zones, and an end some days after its begin."""
 
 
 class Undecodable(Exception):
@@ -90,6 +92,9 @@ def _base64(value: object) -> str:
 
 def _read_at(text: str) -> int:
     try:
-        return round(datetime.fromisoformat(text).timestamp() * 1000)
+        at_ms = round(datetime.fromisoformat(text).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
         raise Undecodable("at") from error
+    if not 0 <= at_ms <= MAX_AT_MS:
+        raise Undecodable("at")
+    return at_ms

@@ -80,7 +80,7 @@ def _load_call(connection: Connection, call_id: str | None) -> Any | None:
 
 
 def _find_on_duty(connection: Connection, desk: str, at_ms: int) -> int | None:
-    duties = places.load_duties(connection, [desk]).get(desk, [])
+    duties = places.load_duties(connection, [desk], [at_ms]).get(desk, [])
     return places.find_on_duty(duties, at_ms)
 
 

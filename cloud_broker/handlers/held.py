@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 
 from cloud_broker.adapters.sql import audit, tables
 from cloud_broker.adapters.sql.engine import Database
@@ -58,31 +58,42 @@ class Held:
             audit.note(connection, now_ms, user, "alarm_resolved", f"alarm:{alarm}", row.detail)
 
     def admit_box(self, user: User, box: str, desk: str) -> int:
-        """The box is at home at `desk` from now on; its quarantined events from there are taken in."""
+        """The box is at home at `desk` from now on; its quarantined events from there are taken in, and what
+        the desk's PCs said of it; how many those were.
+
+        Raises:
+            NotFound: no such desk, or what is no box (a PC comes in by `claim`).
+        """
         _check(user, MAY_DECIDE)
         if not is_source(box):
             raise NotFound(box)
+        agent = tables.agent.c
         with self.database.write() as connection:
+            if connection.execute(select(agent.id).where(agent.id == box)).scalar() is not None:
+                raise NotFound(box)
             known = select(tables.desk.c.id).where(tables.desk.c.id == desk)
             if connection.execute(known).scalar() is None:
                 raise NotFound(desk)
             connection.execute(delete(tables.box).where(tables.box.c.source == box))
             connection.execute(
-                tables.box.insert().values(
-                    source=box, desk=desk, online=False, changed_ms=self.clock.now_ms()
-                )
+                tables.box.insert().values(source=box, desk=desk, online=True, changed_ms=self.clock.now_ms())
             )
             audit.note(connection, self.clock.now_ms(), user, "box_admitted", f"box:{box}", desk)
-            held = tables.quarantine
-            waiting = held.c.source == box, held.c.desk == desk
-            rows = connection.execute(select(held).where(*waiting).order_by(held.c.boot, held.c.seq)).all()
-        topic = build_topic("event", desk, box)
-        ingest(self.database, self.clock, [Message(topic, row.payload.encode()) for row in rows])
+            held, event = tables.quarantine, tables.event.c
+            speakers = select(agent.id).where(agent.desk == desk, agent.revoked_ms.is_(None))
+            of_desk = held.c.desk == desk, or_(held.c.source == box, held.c.source.in_(speakers))
+            rows = connection.execute(select(held).where(*of_desk).order_by(held.c.boot, held.c.seq)).all()
+        messages = [Message(build_topic("event", desk, row.source), row.payload.encode()) for row in rows]
+        ingest(self.database, self.clock, messages)
+        taken_in = 0
         with self.database.write() as connection:  # only those: another consumer may have kept more meanwhile
             for row in rows:
-                one = held.c.boot == row.boot, held.c.seq == row.seq
-                connection.execute(delete(held).where(*waiting, *one))
-        return len(rows)
+                one = held.c.source == row.source, held.c.boot == row.boot, held.c.seq == row.seq
+                is_in = exists().where(
+                    event.source == held.c.source, event.boot == held.c.boot, event.seq == held.c.seq
+                )
+                taken_in += connection.execute(delete(held).where(*one, held.c.desk == desk, is_in)).rowcount
+        return taken_in
 
 
 def _check(user: User, roles: tuple[str, ...]) -> None:

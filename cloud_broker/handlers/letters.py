@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Select, and_, or_, select, update
 from sqlalchemy.exc import DataError
 
@@ -33,6 +34,8 @@ from cloud_broker.ports import Clock
 
 MAY = ("hq", "admin")
 _COMPARED = ("type", "uptime_ms")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,8 @@ class Letters:
                 taken_in += 1
             except Invalid:  # one that still cannot be read holds up no other
                 continue
+            except Exception:  # the supervisor: nor does one that cannot be projected
+                log.exception("letter.not_replayed", letter=one)
         return taken_in
 
     def set_aside(self, user: User, letter: int, note: str) -> LetterView:

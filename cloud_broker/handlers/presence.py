@@ -7,7 +7,7 @@ A box is online when its status and its agent's are. Away for over two minutes, 
 import json
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from cloud_broker.adapters.sql import homes, letters, tables
 from cloud_broker.adapters.sql.engine import Database
@@ -18,6 +18,8 @@ from protocol.ids import is_source
 from protocol.topics import parse_topic
 
 GONE_AFTER_MS = 120_000
+LEEWAY_MS = 10_000
+"""A desk PC that was not told the time may be so much ahead of the cloud."""
 MAX_HEALTH_BYTES = 4096
 MAX_REPORT_BYTES = 128 * 1024
 MAX_FIRMWARE = 64
@@ -85,6 +87,7 @@ def close_calls_of_absent_boxes(database: Database, now_ms: int) -> None:
     """Close the open calls of boxes that have been away for over two minutes."""
     box, agent, call = tables.box.c, tables.agent.c, tables.call.c
     absent_since = now_ms - GONE_AFTER_MS
+    begun = call.started_ms - LEEWAY_MS  # one that began after its box went away has been told since
     query = (
         select(call.id, call.desk, box.changed_ms, box.online, agent.changed_ms.label("agent_ms"))
         .select_from(
@@ -95,8 +98,8 @@ def close_calls_of_absent_boxes(database: Database, now_ms: int) -> None:
         .where(call.state.in_(("ringing", "talking")), call.gone_ms.is_(None))
         .where(
             or_(
-                (box.online.is_(False)) & (box.changed_ms <= absent_since),
-                (agent.online.is_(False)) & (agent.changed_ms <= absent_since),
+                and_(box.online.is_(False), box.changed_ms <= absent_since, begun <= box.changed_ms),
+                and_(agent.online.is_(False), agent.changed_ms <= absent_since, begun <= agent.changed_ms),
             )
         )
     )

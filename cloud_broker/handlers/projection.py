@@ -26,7 +26,8 @@ def project_calls(connection: Connection, now_ms: int, desks: Mapping[str, str])
     events = event_log.load_calls(connection, desks)
     parents = _join(connection, locked, events)
     calls = _project(connection, locked, events, parents)
-    duties = places.load_duties(connection, {row.desk for row in locked})
+    answered = [call.answered_ms for call in calls.values() if call.answered_ms is not None]
+    duties = places.load_duties(connection, {row.desk for row in locked}, answered)
     changed, pops, refreshed = [], [], []
     for row in locked:
         call = calls.get(row.id)

@@ -1,10 +1,12 @@
 """While the database is away every request is answered at once: try again soon, nothing is lost."""
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloud_broker.adapters.sql.engine import is_away
 from cloud_broker.errors import DatabaseUnreachable
 from cloud_broker.web.api.router import PREFIX, refuse
 
@@ -36,7 +38,9 @@ class DatabaseOutage:
 
         try:
             await self._app(scope, receive, watch)
-        except (OperationalError, InterfaceError, DatabaseUnreachable):
+        except (DBAPIError, PoolTimeout, DatabaseUnreachable) as error:
+            if not isinstance(error, DatabaseUnreachable) and not is_away(error):
+                raise
             if scope["type"] != "http" or has_begun:
                 raise
             await _answer(Request(scope))(scope, receive, send)

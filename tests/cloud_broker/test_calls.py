@@ -178,6 +178,8 @@ def test_recording_states() -> None:
     assert (call.recording.state, call.recording.gaps) == ("local", ((100, 50),))
     lost = project([*events, agent_says(1, "recording_lost", reason="disk_full")])
     assert (lost.recording.state, lost.recording.reason) == ("none", "disk_full")
+    vanished = project([*events, stored, agent_says(2, "recording_lost", reason="file_changed")])
+    assert (vanished.recording.state, vanished.recording.reason) == ("none", "file_changed")
     assert project(missed_call()).recording.reason == "not_answered"
 
 

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError, TimeoutError
 
 from cloud_broker.adapters.mqtt import Incoming
 from cloud_broker.adapters.sql import tables
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.handlers import consumer as consumer_module
 from cloud_broker.handlers.consumer import Consumer
+from cloud_broker.handlers.ingest import BatchResult
 from tests.cloud_broker import world
 from tests.cloud_broker.world import message
 
@@ -94,9 +97,45 @@ def test_a_database_that_goes_away_while_a_message_is_set_aside(
 def test_what_cannot_even_be_set_aside_is_not_acknowledged(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It is tried until there is room for it; nothing passes it."""
+    tries = []
+
+    def fail_twice(*_: object) -> BatchResult:
+        tries.append(1)
+        if len(tries) < 3:
+            raise RuntimeError
+        return BatchResult()
+
     monkeypatch.setattr(consumer_module, "ingest", fail)
-    monkeypatch.setattr(consumer_module, "set_aside", fail)
-    assert consume(cloud, [incoming(*message(world.answered_call()[0])[:2])]).acknowledged == []
+    monkeypatch.setattr(consumer_module, "set_aside", fail_twice)
+    monkeypatch.setattr(consumer_module, "RETRY_S", 0)
+    one = incoming(*message(world.answered_call()[0])[:2])
+    assert consume(cloud, [one]).acknowledged == [one]
+    assert len(tries) == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError("no connection is free"),
+        InternalError("INSERT", {}, psycopg.errors.ReadOnlySqlTransaction("a standby")),
+    ],
+)
+def test_a_database_that_cannot_work_now_costs_no_event(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    real, failures = consumer_module.ingest, [error, error]
+
+    def ingest_later(*arguments: Any) -> BatchResult:
+        if failures:
+            raise failures.pop()
+        return real(*arguments)
+
+    monkeypatch.setattr(consumer_module, "ingest", ingest_later)
+    monkeypatch.setattr(consumer_module, "RETRY_S", 0)
+    one = incoming(*message(world.answered_call()[0])[:2])
+    assert consume(cloud, [one]).acknowledged == [one]
+    assert (count(cloud, "dead_letter"), count(cloud, "event")) == (0, 1)
 
 
 @pytest.mark.parametrize(("boot", "seq"), [("no boot", 1), (world.BOOT, -1), (world.BOOT, 2**32)])

@@ -11,8 +11,12 @@ from cloud_broker.handlers import held as held_module
 from cloud_broker.handlers.decode import decode_event
 from cloud_broker.handlers.held import Held
 from cloud_broker.handlers.ingest import ingest
+from cloud_broker.handlers.presence import close_calls_of_absent_boxes
+from telephony.events import Event
 from tests.cloud_broker import world
 from tests.cloud_broker.world import BOX, DESK, HQ, NOW_MS, OTHER_DESK, WANG, Box, message, take_in
+
+STORED = {"call": world.CALL, "samples": 32_000}
 
 
 @pytest.fixture
@@ -75,3 +79,25 @@ def test_what_is_quarantined_while_a_box_is_admitted_is_kept(
 def test_only_a_box_is_admitted(held: Held) -> None:
     with pytest.raises(NotFound):
         held.admit_box(HQ, "no box", DESK)
+
+
+def test_a_box_that_was_just_admitted_is_there(cloud: Cloud, held: Held) -> None:
+    """Its agent says that it is online only when it comes."""
+    take_in(cloud, [Box(boot=world.LATER_BOOT).say("ring_started", 1, call=1)])
+    take_in(cloud, world.answered_call()[:3], desk=OTHER_DESK)
+    held.admit_box(HQ, BOX, OTHER_DESK)
+    close_calls_of_absent_boxes(cloud.database, NOW_MS + 300_000)
+    assert cloud.reader.call(HQ, world.CALL).outcome is None
+
+
+def test_what_a_pc_said_of_a_box_comes_in_with_it_and_a_pc_is_no_box(cloud: Cloud, held: Held) -> None:
+    world.enrol(cloud, desk=OTHER_DESK)
+    take_in(cloud, [Box(boot=world.LATER_BOOT).say("ring_started", 1, call=1)])
+    said = Event(world.AGENT, "aaaaaaaa-1", 1, 0, "recording_stored", STORED, NOW_MS, "synced")
+    take_in(cloud, [*world.answered_call(), said], desk=OTHER_DESK)
+    with pytest.raises(NotFound):
+        held.admit_box(HQ, world.AGENT, OTHER_DESK)
+    assert sum(row["events"] for row in held.quarantined(HQ)) == 9
+    assert held.admit_box(HQ, BOX, OTHER_DESK) == 9
+    assert held.quarantined(HQ) == []
+    assert cloud.reader.call(HQ, world.CALL).recording.state == "local"

@@ -85,6 +85,28 @@ def test_a_later_boot_interrupts_open_calls_and_a_late_end_heals_them(cloud: Clo
     assert cloud.reader.call(HQ, CALL).outcome == "answered"
 
 
+def test_a_call_shows_nobody_of_another_project(cloud: Cloud) -> None:
+    """Their number is known there; here a stranger calls."""
+    with cloud.database.write() as connection:
+        connection.execute(insert(tables.project).values(id=9, branch="华中", name="他处", area_code="010"))
+        desk = {"id": "elsewhere-1", "project_id": 9, "name": "他处", "lines": 1, "enrolled": False}
+        connection.execute(insert(tables.desk).values(**desk, secret_generation=1))
+    elsewhere = world.answered_call(box=Box(source=world.OTHER_BOX))
+    take_in(cloud, elsewhere, desk="elsewhere-1")
+    take_in(cloud, world.answered_call())
+    calls = {call.desk: call for call in cloud.reader.calls(HQ, CallFilter(), None, 10).items}
+    assert [match.name for match in calls[DESK].residents] == ["陈建国"]
+    assert calls["elsewhere-1"].residents == []
+
+
+def test_a_time_beyond_all_calendars_is_a_dead_letter(cloud: Cloud) -> None:
+    event = world.answered_call()[1]
+    good = message(event)
+    late = json.dumps(json.loads(good.payload) | {"at": "9999-12-31T23:59:59.999Z"}).encode()
+    ingest(cloud.database, cloud.clock, [Message(good.topic, late)])
+    assert (count(cloud, tables.event), count(cloud, tables.dead_letter)) == (0, 1)
+
+
 def test_the_first_time_that_is_told_counts(cloud: Cloud) -> None:
     """An event that comes again may have been given another time by its agent, a boot's begin too."""
     events = world.answered_call()

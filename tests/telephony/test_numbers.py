@@ -52,10 +52,13 @@ def test_service_number_is_kept_and_never_a_resident(raw: str) -> None:
     assert (number.e164, number.kind, number.state) == (None, NumberKind.SERVICE, NumberState.PRESENT)
 
 
-@pytest.mark.parametrize(
-    "raw",
-    ["7551234567", "2156430144", "1380013800", "138001380000", "06212345", "00000", "12ab34", "1.38E+10"],
-)
+UNREADABLE = [
+    *("7551234567", "2156430144", "1380013800", "138001380000", "06212345", "00000", "12ab34", "1.38E+10"),
+    *("0", "1930", "179090", "0111111111111111111"),  # an outside line or a carrier, and no number behind it
+]
+
+
+@pytest.mark.parametrize("raw", UNREADABLE)
 def test_what_cannot_be_read_is_never_guessed(raw: str) -> None:
     number = normalise(raw, area_code=AREA)
     assert (number.e164, number.kind, number.state) == (None, NumberKind.INVALID, NumberState.UNCERTAIN)

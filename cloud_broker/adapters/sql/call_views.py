@@ -21,14 +21,15 @@ RINGS_BEFORE_CALLER_ID = 1
 def build_calls(connection: Connection, rows: Sequence[Any]) -> list[CallView]:
     """Views of rows of the table call, in their order."""
     call_ids = [row.id for row in rows]
-    known = match_numbers(connection, {row.e164 for row in rows if row.e164 and row.direction})
+    known = match_numbers(connection, {(row.desk, row.e164) for row in rows if row.direction})
     chosen = match_residents(connection, {row.resident_id for row in rows if row.resident_id})
     recordings = load_recordings(connection, call_ids)
     tickets = _load_tickets(connection, call_ids)
     names, parts = load_names(connection), _load_parts(connection, call_ids)
     views = []
     for row in rows:
-        residents = [chosen[row.resident_id]] if row.resident_id in chosen else known.get(row.e164, [])
+        matches = known.get((row.desk, row.e164), [])
+        residents = [chosen[row.resident_id]] if row.resident_id in chosen else matches
         recording = build_recording(row, recordings.get(row.id))
         agent = names.get(row.claimed_by or row.owner_id or 0)
         built = _build(row, residents, recording, tickets.get(row.id, []), agent)

@@ -6,12 +6,22 @@ from threading import RLock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from cloud_broker.errors import DatabaseUnreachable
 
 SQLITE_BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 10
+READ_ONLY = "25006"
+"""SQLSTATE of a write to a standby, as after a failover."""
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """It cannot work now, whatever it is asked: gone, starting, read-only, or with no connection free."""
+    if isinstance(error, (OperationalError, InterfaceError, PoolTimeout)):
+        return True
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == READ_ONLY
 
 
 class Database:

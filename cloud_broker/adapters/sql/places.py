@@ -34,10 +34,13 @@ def load_area_codes(connection: Connection, desks: Iterable[str]) -> dict[str, s
     return {row.id: row.area_code for row in rows}
 
 
-def load_duties(connection: Connection, desks: Iterable[str]) -> dict[str, list[Duty]]:
-    """desk → its duties, all of them (a shift is one row)."""
+def load_duties(connection: Connection, desks: Iterable[str], times: Iterable[int]) -> dict[str, list[Duty]]:
+    """desk → its duties from the first to the last of `times` (a shift is one row)."""
     found: dict[str, list[Duty]] = defaultdict(list)
-    for row in select_in(connection, "desk, user_id, from_ms, to_ms", tables.duty, "desk", desks):
+    first_ms, last_ms = min(times, default=0), max(times, default=0)
+    meanwhile = f"AND from_ms <= {last_ms:d} AND (to_ms IS NULL OR to_ms > {first_ms:d})"
+    columns = "desk, user_id, from_ms, to_ms"
+    for row in select_in(connection, columns, tables.duty, "desk", desks, meanwhile):
         duty = Duty(*row)
         found[duty.desk].append(duty)
     return found

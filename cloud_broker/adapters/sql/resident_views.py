@@ -13,6 +13,9 @@ from cloud_broker.domain.times import to_datetime
 from cloud_broker.domain.views import ArrearsView, PhoneView, ResidentMatch, ResidentView
 from telephony.numbers import may_be_resident
 
+Called = tuple[str, str | None]
+"""(desk, E.164)."""
+
 
 class _Home(NamedTuple):
     room: str
@@ -20,19 +23,23 @@ class _Home(NamedTuple):
     former: bool
 
 
-def match_numbers(connection: Connection, numbers: Iterable[str]) -> dict[str, list[ResidentMatch]]:
-    """E.164 → the residents who have it; present ones first, then by name."""
-    phone = tables.phone.c
-    query = select(phone.e164, phone.resident_id).where(
-        phone.e164.in_([n for n in numbers if may_be_resident(n)])
+def match_numbers(connection: Connection, calls: Iterable[Called]) -> dict[Called, list[ResidentMatch]]:
+    """(desk, E.164) → the residents of that desk's project who have it; present ones first, then by name."""
+    wanted = {called for called in calls if called[1] and may_be_resident(called[1])}
+    phone, resident, desk = tables.phone.c, tables.resident.c, tables.desk.c
+    query = (
+        select(desk.id, phone.e164, phone.resident_id)
+        .join_from(tables.phone, tables.resident)
+        .join(tables.desk, desk.project_id == resident.project_id)
+        .where(phone.e164.in_({number for _, number in wanted}), desk.id.in_({of for of, _ in wanted}))
     )
-    owners: dict[str, set[int]] = defaultdict(set)
+    owners: dict[Called, set[int]] = defaultdict(set)
     for row in connection.execute(query):
-        owners[row.e164].add(row.resident_id)
+        owners[row.id, row.e164].add(row.resident_id)
     matches = match_residents(connection, {r for ids in owners.values() for r in ids})
     return {
-        number: sorted((matches[i] for i in ids), key=lambda m: (m.former, m.name, m.id))
-        for number, ids in owners.items()
+        called: sorted((matches[i] for i in ids), key=lambda m: (m.former, m.name, m.id))
+        for called, ids in owners.items()
     }
 
 
@@ -42,7 +49,8 @@ def find_only_resident(connection: Connection, call: Any | None) -> int | None:
         return None
     if call.resident_id:
         return int(call.resident_id)
-    matches = match_numbers(connection, [call.e164] if call.e164 else []).get(call.e164, [])
+    called = call.desk, call.e164
+    matches = match_numbers(connection, [called]).get(called, [])
     present = [match.id for match in matches if not match.former]
     return present[0] if len(present) == 1 else None
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -29,6 +30,10 @@ metadata = MetaData(
 
 # SQLite gives rowids only to INTEGER; PostgreSQL needs the 64 bits.
 _ROWID = BigInteger().with_variant(Integer, "sqlite")
+
+
+IS_OPEN = "state IN ('ringing', 'talking')"
+"""Of a call; as the queries for open calls say it."""
 
 
 def _id() -> Column[int]:
@@ -215,6 +220,7 @@ call = Table(
     Index("ix_call_e164", "e164"),
     Index("ix_call_box_state", "box", "state"),
     Index("ix_call_joined_to", "joined_to"),
+    Index("ix_call_open", "desk", sqlite_where=text(IS_OPEN), postgresql_where=text(IS_OPEN)),
 )
 
 outbox = Table(

@@ -121,7 +121,8 @@ class SqlWriter:
         """Which of the residents of this number is calling. Only an exact match may be chosen."""
         with self._database.write() as connection:
             row = _find_call(connection, user, call)
-            matches = match_numbers(connection, [row.e164] if row.e164 else []).get(row.e164, [])
+            called = row.desk, row.e164
+            matches = match_numbers(connection, [called]).get(called, [])
             if resident not in {match.id for match in matches}:
                 raise NotFound(f"resident {resident}")
             self._decide(connection, row, resident_id=resident)
