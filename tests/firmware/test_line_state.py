@@ -125,44 +125,39 @@ def test_a_reversal_says_that_the_called_party_answered(bench: Bench) -> None:
     assert tone["tone"] == "connected" and tone["method"] == "reversal"
 
 
-def test_the_silence_of_a_hang_up_is_no_answer(make_bench: Callable[..., Bench]) -> None:
-    def call(name: str, waits_ms: int) -> Bench:
-        bench = make_bench(name)
-        settle(bench)
-        lift(bench)
-        bench.hear(RINGBACK, LIFTED_MV)
-        lift(bench, waits_ms)
-        bench.hold(IDLE_MV, 1280)
-        return bench
+def wait_behind_ringback(bench: Bench, waits_ms: int) -> int:
+    """A call out that rang at the far end; when it fell silent, ms."""
+    settle(bench)
+    lift(bench)
+    bench.hear(RINGBACK, LIFTED_MV)
+    silent_ms = bench.now_ms
+    lift(bench, waits_ms)
+    return silent_ms
 
-    patient = call("patient.bin", 2048)
-    connected = patient.desk.events[-3]
+
+def test_the_silence_of_a_hang_up_is_no_answer(make_bench: Callable[..., Bench]) -> None:
+    patient, hasty = make_bench("patient.bin"), make_bench("hasty.bin")
+    silent_ms = wait_behind_ringback(patient, 2048)
+    connected = patient.desk.events[-1]
     assert connected.fields["tone"] == "connected"
-    waits_ms = connected.uptime_ms - (640 + 1024 + len(RINGBACK) // 8)
+    waits_ms = connected.uptime_ms - silent_ms
     assert 600 < waits_ms < 2048
-    hasty = call("hasty.bin", waits_ms - 300)
+    wait_behind_ringback(hasty, waits_ms - 300)
+    hasty.hold(IDLE_MV, 1280)
     assert hasty.desk.types()[-3:] == ["tone_detected", "on_hook", "recording_stopped"]
     assert hasty.desk.only("tone_detected").fields["tone"] == "ringback"
 
 
 def test_an_answer_that_comes_within_a_flash_is_told(make_bench: Callable[..., Bench]) -> None:
-    def call(name: str, waits_ms: int) -> Bench:
-        bench = make_bench(name)
-        settle(bench)
-        lift(bench)
-        bench.hear(RINGBACK, LIFTED_MV)
-        lift(bench, waits_ms)
-        bench.hold(IDLE_MV, 192)
-        lift(bench, 2048)
-        return bench
-
-    undisturbed = call("undisturbed.bin", 0).desk.events
-    connected = next(event for event in undisturbed if event.fields.get("tone") == "connected")
-    waits_ms = connected.uptime_ms - (640 + 1024 + len(RINGBACK) // 8) - 96
-    flashed = call("flashed.bin", waits_ms).desk
-    told = {event.fields.get("state") or event.fields.get("tone"): event for event in flashed.events[3:]}
+    undisturbed, flashed = make_bench("undisturbed.bin"), make_bench("flashed.bin")
+    silent_ms = wait_behind_ringback(undisturbed, 2048)
+    opens_ms = undisturbed.desk.events[-1].uptime_ms - 96
+    wait_behind_ringback(flashed, opens_ms - silent_ms)
+    flashed.hold(IDLE_MV, 192)
+    lift(flashed, 2048)
+    told = {e.fields.get("state") or e.fields.get("tone"): e for e in flashed.desk.events[3:]}
     assert list(told) == ["ringback", "connected", "flash"]
-    assert 0 < told["connected"].uptime_ms - (connected.uptime_ms - 96) < 192  # while the loop was open
+    assert 0 < told["connected"].uptime_ms - opens_ms < 192  # while the loop was open
 
 
 def test_off_hook_at_boot_is_resumed(bench: Bench) -> None:
