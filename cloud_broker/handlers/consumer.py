@@ -100,9 +100,8 @@ class Consumer:
                 self._work([incoming])
             return
         while not self._attempt(self._set_aside, batch):
-            if self._closing.wait(
-                RETRY_S
-            ):  # nowhere to keep it: it stays unacknowledged, and nothing passes it
+            # nowhere to keep it: it stays unacknowledged, and nothing passes it
+            if self._closing.wait(RETRY_S):
                 return
 
     def _attempt(self, handle: Callable[[Sequence[Incoming]], None], batch: Sequence[Incoming]) -> bool:

@@ -160,7 +160,7 @@ class LoopSensor:
         if self._seen != self._state or self._ring_run or self._reversed_seen != self._reversed:
             return False
         if self._state != CLOSED:
-            return self._is_referenced
+            return self._is_referenced or self._state == CUT  # an open pair is watched until it has stood
         is_level_said = self._level_mv > 0 and self._seen_low == self._is_low
         return is_level_said and not self._broken and self.pulses.is_idle
 

@@ -1,7 +1,7 @@
 """Where and who: the area code of a desk's line, and who was on duty there."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -34,7 +34,9 @@ def load_area_codes(connection: Connection, desks: Iterable[str]) -> dict[str, s
     return {row.id: row.area_code for row in rows}
 
 
-def load_duties(connection: Connection, desks: Iterable[str], times: Iterable[int]) -> dict[str, list[Duty]]:
+def load_duties(
+    connection: Connection, desks: Iterable[str], times: Collection[int]
+) -> dict[str, list[Duty]]:
     """desk → its duties from the first to the last of `times` (a shift is one row)."""
     found: dict[str, list[Duty]] = defaultdict(list)
     first_ms, last_ms = min(times, default=0), max(times, default=0)
