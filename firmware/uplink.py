@@ -10,7 +10,7 @@ from micropython import const
 from firmware.board.clock import since_ms
 from protocol.errors import MessageError, ProtocolError
 from protocol.framing import AUDIO, CONTROL
-from protocol.link import AUDIO_WINDOW, CLOSED, CONTROL_WINDOW, OPENED, LinkEnd
+from protocol.link import CLOSED, OPENED, LinkEnd
 from protocol.messages import (
     decode_audio,
     decode_host_hello,
@@ -121,7 +121,7 @@ class Uplink:
         """Nothing that was said waits to arrive, or nobody is there."""
         if not self.link.is_open:
             return True
-        return not (self._replies or self._unwritten) and self.link.room(CONTROL) == CONTROL_WINDOW
+        return not (self._replies or self._unwritten) and not self.link.under_way(CONTROL)
 
     def is_due(self, now: int) -> bool:
         """True when this block has something to say, or must listen to a deadline."""
@@ -177,7 +177,7 @@ class Uplink:
         link = self.link
         while self._replies and link.room(CONTROL):
             link.send(CONTROL, self._replies.pop(0))
-        while link.room(CONTROL) > CONTROL_WINDOW - _CONTROL_FRAMES:
+        while link.room(CONTROL) and link.under_way(CONTROL) < _CONTROL_FRAMES:
             message = self._journal.next_event()
             if message is None:
                 break
@@ -188,14 +188,12 @@ class Uplink:
 
     def _fill_audio(self, clock: "Clock") -> None:
         link = self.link
-        room = link.room(AUDIO) - (AUDIO_WINDOW - _AUDIO_FRAMES)
-        while room > 0:
-            room -= 1
+        while link.room(AUDIO) and link.under_way(AUDIO) < _AUDIO_FRAMES:
             audio = self._recorder.next_audio()
             if audio is None:
                 break
             link.send(AUDIO, encode_audio(*audio))
-        if link.room(AUDIO) == AUDIO_WINDOW:
+        if not link.under_way(AUDIO):
             self._recorder.acknowledged()
         captured = self._recorder.captured
         if captured and link.room(CONTROL):

@@ -14,7 +14,7 @@ from typing import Any
 from host_agent.ports import Instant
 from protocol.errors import MessageError
 from protocol.framing import AUDIO, CONTROL
-from protocol.link import CLOSED, CONTROL_WINDOW, OPENED, LinkEnd
+from protocol.link import CLOSED, OPENED, LinkEnd
 from protocol.messages import (
     MAX_RANGES,
     decode_audio,
@@ -170,7 +170,7 @@ class BoxSession:
         for kind, payload in self.link.take():
             self._silent_bytes = 0
             said.extend(self._understand(kind, payload))
-        if self._is_probing and self.link.room(CONTROL) == CONTROL_WINDOW:
+        if self._is_probing and not self.link.under_way(CONTROL):
             self._is_probing = False
             said.append(BoxHears())
         self._silent_bytes += len(data)

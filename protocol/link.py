@@ -220,6 +220,10 @@ class LinkEnd:
         """How many payloads `send` takes now on CONTROL or AUDIO; 0 while the session is closed."""
         return self._senders[channel].room if self.is_open else 0
 
+    def under_way(self, channel: int) -> int:
+        """How many payloads of CONTROL or AUDIO are held: queued, or not acknowledged."""
+        return self._senders[channel].under_way
+
     def send(self, channel: int, payload: bytes) -> bool:
         """Queue one payload of at most 256 bytes; False when there is no room (nothing is kept then).
 

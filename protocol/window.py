@@ -29,7 +29,7 @@ class Sender:
     """Frames under way, oldest first; retransmits what is lost.
 
     Args:
-        size: most frames that are queued or unacknowledged at once, 1..64.
+        size: how far a frame may be ahead of the oldest that is unacknowledged, 1..64: what the peer keeps.
 
     Attributes:
         room: how many frames `append` takes. retransmitted: frames transmitted more than once.
@@ -53,6 +53,11 @@ class Sender:
         self._next_seq = (self._next_seq + 1) & 0xFFFF
         self._due += 1
         self.room -= 1
+
+    @property
+    def under_way(self) -> int:
+        """Frames that are queued or unacknowledged."""
+        return len(self._slots)
 
     def oldest(self) -> "bytes | None":
         """The first payload that is queued or unacknowledged."""
@@ -112,7 +117,8 @@ class Sender:
                 first_sent_ms = slot.sent_ms
         if len(kept) < len(self._slots):
             self._slots = kept
-            self.room = self._size - len(kept)
+            span = (self._next_seq - kept[0].seq) & 0xFFFF if kept else 0
+            self.room = self._size - span
             self._timer_ms = now_ms
         if first_sent_ms >= 0:
             self._measure(now_ms - first_sent_ms)

@@ -21,7 +21,7 @@ from sim.errors import SimulatorError
 from sim.postgres import Cluster
 from sim.scenario import Scenario, ScenarioRun
 from sim.seat import Seat, SerialFilter
-from sim.stepped import NotSettled, SteppedRun
+from sim.stepped import BLOCK_MS, NotSettled, SteppedRun
 
 DATABASE = "cloud"
 START_MS = 1_780_000_000_000
@@ -173,7 +173,13 @@ class Site:
         return self.now_ms - box.scene.line.agenda.now_ms + line_ms
 
     def live(self, limit_ms: int) -> None:
-        """Let one step of at most about `limit_ms` pass; now and then what can be committed is."""
+        """Let one step of at most about `limit_ms` pass; now and then what can be committed is.
+
+        Overlapped, a round trip on the cable is two steps. While a damaged wire carries a call it is kept
+        to 64 ms: in 256, what a box may have under way does not carry it, as it would on a real wire.
+        """
+        if any(box.wire.damage and box.scene.line.is_engaged for box in self.boxes):
+            limit_ms = min(limit_ms, BLOCK_MS)
         self._since_commit_ms += self.run.step(limit_ms)
         if self.is_whole and self._since_commit_ms >= COMMIT_EVERY_MS:
             self._since_commit_ms = 0

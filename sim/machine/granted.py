@@ -137,9 +137,13 @@ class Clock:
         serial, played = self.to_send, self.played
         if serial or played or state or self.seized:
             frames = len(played) // 2
-            self._write(struct.pack(_ANSWER, len(serial), frames, self.seized, state) + serial + played)
-            self.to_send = bytearray()
-            self.played = bytearray()
+            self._write(struct.pack(_ANSWER, len(serial), frames, self.seized, state))
+            if serial:
+                self._write(serial)
+                self.to_send = bytearray()
+            if played:
+                self._write(played)
+                self.played = bytearray()
         else:
             self._write(b"\0\0\0\0\0\0\0\0")
 

@@ -10,7 +10,7 @@ import tty
 from typing import Any
 
 from protocol.framing import AUDIO, CONTROL
-from protocol.link import AUDIO_WINDOW, OPENED, LinkEnd
+from protocol.link import OPENED, LinkEnd
 from protocol.messages import (
     decode_host_hello,
     decode_message,
@@ -100,7 +100,7 @@ class Board:
 
     def _send_audio(self) -> None:
         """Audio is kept until the link has it acknowledged: a new session sends the rest again."""
-        under_way = AUDIO_WINDOW - self.link.room(AUDIO)
+        under_way = self.link.under_way(AUDIO)
         acknowledged = self._audio_sent - under_way
         del self._audio[:acknowledged]
         self._audio_sent = under_way

@@ -140,3 +140,11 @@ class Pair:
     @property
     def is_open(self) -> bool:
         return self.board.link.is_open and self.host.link.is_open
+
+
+def open_pair(seed: int = 0) -> Pair:
+    """A pair with a session."""
+    pair = Pair(seed)
+    pair.run(50)
+    assert pair.is_open
+    return pair

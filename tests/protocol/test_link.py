@@ -20,16 +20,9 @@ from protocol.link import (
     LinkEnd,
 )
 from protocol.window import FIRST_TIMEOUT_MS
-from tests.protocol.pair import Pair
+from tests.protocol.pair import Pair, open_pair
 
 T0 = 5_000_000
-
-
-def open_pair(seed: int = 0) -> Pair:
-    pair = Pair(seed)
-    pair.run(50)
-    assert pair.is_open
-    return pair
 
 
 def draw_sessions(*sessions: int) -> LinkEnd:

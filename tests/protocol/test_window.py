@@ -42,6 +42,16 @@ def test_an_acknowledgement_that_comes_after_all_saves_the_retransmission() -> N
     assert sender.room == 7
 
 
+def test_no_frame_is_sent_that_the_peer_would_not_keep() -> None:
+    """Frame 0 is lost, all after it arrive: the peer keeps 8, counted from 0."""
+    sender = build_sender(8)
+    sender.acknowledge(0, b"\x7f", 10)
+    assert sender.under_way == 1
+    assert sender.room == 0
+    assert sender.acknowledge(8, b"", 20)
+    assert sender.room == 8
+
+
 def test_a_frame_never_transmitted_cannot_be_acknowledged() -> None:
     sender = Sender(8)
     sender.append(b"0")
