@@ -20,7 +20,7 @@ from protocol.link import (
     LinkEnd,
 )
 from protocol.window import FIRST_TIMEOUT_MS
-from tests.protocol.pair import Pair, open_pair
+from tests.protocol.pair import open_pair
 
 T0 = 5_000_000
 
