@@ -15,5 +15,6 @@ fi
 echo "Python environment (.venv)…"
 uv_version=$(sed -n 's/^uv==\([^ ]*\) .*/\1/p' requirements.lock)
 PIP_DISABLE_PIP_VERSION_CHECK=1 "$VENV/bin/pip" install --quiet "uv==$uv_version"
-"$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --require-hashes -r requirements.lock
+"$VENV/bin/uv" pip install --quiet --compile-bytecode --python "$VENV/bin/python" \
+    --require-hashes -r requirements.lock
 "$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --no-deps --no-build-isolation -e .

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich import progress
 from rich.console import Console
 
 from sim.chaos.certificate import WORDS, render
@@ -43,7 +44,8 @@ def chaos(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
-        report = run_chaos(out, calls, boxes, seed, sabotage)
+        with _Progress(_errors) as bars:
+            report = run_chaos(out, calls, boxes, seed, sabotage, tell=bars.tell)
     except SimulatorError as error:
         _fail(str(error))
     speed = report.line_seconds / report.wall_seconds
@@ -77,6 +79,29 @@ def reconcile(
         _out.print(f"{result.count(verdict):6d} {english}")
     if not result.is_clean:
         raise typer.Exit(1)
+
+
+class _Progress(progress.Progress):
+    """A bar for what takes longest; nothing where nobody watches."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(
+            progress.TextColumn("{task.description:8}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            refresh_per_second=1,
+        )
+        self._bars: dict[str, progress.TaskID] = {}
+
+    def tell(self, what: str, done: int, of: int) -> None:
+        """So many of so many."""
+        if what not in self._bars:
+            self._bars[what] = self.add_task(what, total=of)
+        self.update(self._bars[what], completed=done)
 
 
 def _stop(number: int, _frame: object) -> NoReturn:

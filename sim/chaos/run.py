@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.chaos.director import Director
-from sim.chaos.evidence import CLOUD, FAULTS, TRUTH, write_cloud, write_truth
+from sim.chaos.evidence import CLOUD, FAULTS, TRUTH, Progress, write_cloud, write_truth
 from sim.chaos.faults import FAULTS as KINDS
 from sim.chaos.faults import FaultKind
 from sim.chaos.sabotage import ChaosSabotage, build_cables, double_a_call
 from sim.chaos.site import DATABASE, Site, SiteSettings
-from sim.demo.api import CloudClient
 from sim.postgres import Cluster, is_installed
 
 STEP_MS = 2_000
@@ -41,12 +40,14 @@ def run_chaos(
     kinds: Sequence[FaultKind] = KINDS,
     *,
     on_sqlite: bool = False,
+    tell: Progress = lambda _what, _done, _all: None,
 ) -> ChaosReport:
     """Play `calls` calls on `boxes` lines under faults; leaves the evidence in `folder`.
 
     Args:
         kinds: what may happen; each happens at least once.
         on_sqlite: the cloud keeps its data in SQLite even where PostgreSQL is installed.
+        tell: hears of each step: what is done, and how many of how many calls.
     Raises:
         SimulatorError: a part did not come back, or something is never committed.
     """
@@ -65,16 +66,14 @@ def run_chaos(
         while not site.is_over:
             director.advance()
             site.live(director.left_ms(STEP_MS))
+            tell("calls", site.calls_begun, calls)
         director.finish()
         missing = site.finish()
         wall_s = time.monotonic() - began_s
         write_truth(site, folder / TRUTH)
         if sabotage is ChaosSabotage.DOUBLE_CALL:
             double_a_call(settings.database_url)
-        login = site.stack.login("agent")
-        client = CloudClient(site.stack.url, login.username, login.password)
-        resources.callback(client.close)
-        write_cloud(client, site.desk, folder / CLOUD)
+        write_cloud(site, folder / CLOUD, tell)
         if cluster is not None:
             cluster.dump(DATABASE, folder / DUMP)
         return ChaosReport(

@@ -2,13 +2,13 @@
 
 import io
 import struct
+import zlib
 from dataclasses import dataclass
 
 import av
 import numpy as np
 
 PAGE_HEADER = 27
-CRC_POLYNOMIAL = 0x04C11DB7
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,10 @@ def is_whole(data: bytes) -> bool:
     return at > 0
 
 
-def _build_table() -> list[int]:
-    table = []
-    for value in range(256):
-        crc = value << 24
-        for _ in range(8):
-            crc = crc << 1 ^ (CRC_POLYNOMIAL if crc & 0x80000000 else 0)
-        table.append(crc & 0xFFFFFFFF)
-    return table
-
-
-_TABLE = _build_table()
-
-
 def _crc(data: bytes) -> int:
-    """Ogg's CRC-32: not reflected, starts at 0, nothing inverted."""
-    crc = 0
-    for byte in data:
-        crc = (crc << 8 & 0xFFFFFFFF) ^ _TABLE[crc >> 24 ^ byte]
-    return crc
+    """Ogg's CRC-32: not reflected, starts at 0, nothing inverted; zlib's, its bits mirrored on both sides."""
+    mirrored = zlib.crc32(data.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)
+
+
+_MIRRORED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
