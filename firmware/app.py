@@ -65,6 +65,7 @@ class App:
             device.port,
             self.journal,
             self.recorder,
+            self.state,
             lambda uptime_ms: encode_board_hello(device.source, boot, VERSION, uptime_ms),
             lambda: random.getrandbits(16) or 1,
             self.read_health,
@@ -136,9 +137,16 @@ class App:
         self.dialer.step(self.device.clock)
 
     def _keep(self) -> None:
-        """Flash: written while on-hook and ringing, never while recording."""
-        if not self.recorder.is_recording and self.journal.wants_flush:
-            self.journal.flush()
+        """Flash: written while on-hook and ringing, and at the lift before a block is recorded; then no more.
+
+        The codec's buffer bridges the write (ADR 16).
+        """
+        recorder, journal = self.recorder, self.journal
+        if recorder.is_recording and not recorder.has_just_begun:
+            return
+        now = self.device.clock.read()
+        if journal.wants_flush(now):
+            journal.flush(now)
 
     def _report(self) -> None:
         """The desk PC."""
@@ -170,7 +178,8 @@ class App:
             self.journal.append(self.device.clock.read(), "fault", {"part": "loop", "reason": reason})
 
     def read_health(self) -> "dict[str, int]":
-        """The numbers of a health message."""
+        """The numbers of a health message; `free_heap` counts no garbage."""
+        gc.collect()
         link = self.uplink.link
         return {
             "calls": self.state.calls,
@@ -191,4 +200,7 @@ class App:
 def main(audio_ring: bytearray, ear: "Ear") -> None:
     """Start the box on a ring of RING_SIZE bytes for audio, and an ear; returns never."""
     storage.prepare()
-    App(Device(), audio_ring, ear).run()
+    app = App(Device(), audio_ring, ear)
+    gc.collect()
+    gc.threshold(16384)  # what stays is in place: half as many collections, and 42 kB are free
+    app.run()

@@ -15,6 +15,8 @@ from protocol.errors import MessageError
 from protocol.messages import encode_message
 
 _WINDOW = const(48)
+_PASSED_OVER = const(8)
+"""Records in one pass that need not be handed out: each costs 3 ms."""
 
 
 class Portion:
@@ -58,8 +60,9 @@ class Backlog:
         return segment in self._left or segment in self._under_way
 
     def next_event(self) -> "bytes | None":
-        """The next event as an encoded message, or None."""
-        while self.can_hand_out:
+        """The next event as an encoded message, or None: in this pass, while `can_hand_out`."""
+        passed_over = 0
+        while self.can_hand_out and passed_over < _PASSED_OVER:
             segment = self._left[0]
             portion = self._under_way.get(segment) or self._begin(segment)
             record = self._log.read(segment, self._offset) if portion.boot else None
@@ -75,6 +78,7 @@ class Backlog:
             message = self._repeat(payload, portion)
             if message is not None:
                 return message
+            passed_over += 1
         return None
 
     def rewind(self) -> None:

@@ -2,7 +2,7 @@
 never take more of the heap.
 
 Entries lie packed in order of seq: seq u32, length of the message u16 (big-endian), message. What changes the
-buffer allocates nothing, so a heap that is full cannot stop it half-way.
+buffer does so without memory too, so a heap that is full cannot stop it half-way.
 """
 
 try:
@@ -87,33 +87,38 @@ class EventBuffer:
 
     def drop(self, ranges: "list[list[int]]") -> int:
         """Forget the events whose seq lies in one of `ranges`, [first, last]; how many those were."""
-        buffer = self._buffer
-        read = write = count = first = newest = 0
-        next_out, sent_end = 0, self._next_out
+        read = run = write = count = first = newest = next_out = 0
         while read < self._used:
             seq = self._seq_of(read)
             end = self._end_of(read)
             if is_within(seq, ranges):
-                if read >= sent_end:
+                if read >= self._next_out:
                     self.unsent -= 1
-                read = end
-                continue
-            count += 1
-            first = first or seq
-            newest = seq
-            is_sent = read < sent_end
-            if write == read:
-                read = write = end
-            while read < end:
-                buffer[write] = buffer[read]
-                write += 1
-                read += 1
-            if is_sent:
-                next_out = write
+                write = self._move(write, run, read)
+                run = end
+            else:
+                count += 1
+                first = first or seq
+                newest = seq
+                if read < self._next_out:
+                    next_out += end - read
+            read = end
         dropped = self.count - count
-        self._used, self._next_out = write, next_out
+        self._used, self._next_out = self._move(write, run, read), next_out
         self.count, self.first, self.newest = count, first, newest
         return dropped
+
+    def _move(self, write: int, start: int, end: int) -> int:
+        """Move the bytes from `start` to `end` down to `write`; where they end then."""
+        after = write + end - start
+        if write < start:
+            try:
+                self._view[write:after] = self._view[start:end]
+            except MemoryError:  # the views of it are objects
+                buffer = self._buffer
+                for at in range(end - start):
+                    buffer[write + at] = buffer[start + at]
+        return after
 
     def _seq_of(self, at: int) -> int:
         """Of the entry that stands at `at`."""

@@ -3,7 +3,7 @@
 Rules:
     1. An event gets the next seq of this boot and is never changed.
     2. It leaves the journal only by `acknowledge` (the spool has it), never because it was sent.
-    3. It stands in RAM first; `flush`, called while no recording runs, copies what is new to flash.
+    3. It stands in RAM first; `flush`, not called once a recording has sound, copies what is new to flash.
     4. Events of this boot in RAM are handed out first, in order: they make the screen pop. Then the backlog
        from flash, oldest segment first: earlier boots, and what RAM had no room for.
     5. It is bounded. What is dropped unacknowledged is told by events_lost, once there is room to tell it, so
@@ -16,6 +16,7 @@ from array import array
 from micropython import const
 
 from firmware.backlog import Backlog
+from firmware.board.clock import since_ms
 from firmware.event_buffer import EventBuffer
 from firmware.flash_log import MAX_SEGMENTS, FlashLog, build_note
 from protocol.errors import MessageError
@@ -30,6 +31,9 @@ _RAM_BYTES = const(5120)
 """About 64 events: those of a call, with the keys pressed in it."""
 _FLUSH_BYTES = const(1024)
 """In one append: an append needs them in one piece, which a heap that is nearly full does not have."""
+_NO_SPACE = const(28)
+_RETRY_MS = const(60_000)
+"""A flash that failed is left alone for so long: nothing is given up faster for it than once a minute."""
 _TELL_BYTES = const(128)
 """An events_lost takes less."""
 _LOSSES = const(8)
@@ -54,6 +58,7 @@ class Journal:
         self.flash_errors = 0
         self._uptime_ms = uptime_ms
         self._last_tick = 0
+        self._failed_at: "int | None" = None
         self._ram = EventBuffer(_RAM_BYTES)
         self._flushed_seq = 0  # all up to this one are on flash
         self._acked_seq = 0  # all in RAM up to this one were acknowledged
@@ -96,10 +101,14 @@ class Journal:
             self._lose(seq)
 
     def next_event(self) -> "bytes | None":
-        """The next event to send in this session as an encoded message, or None."""
+        """The next event in RAM to send in this session as an encoded message, or None."""
         if self._losses_count:
             self._tell_losses()
-        return self._ram.next_event() or self._backlog.next_event()
+        return self._ram.next_event()
+
+    def next_past_event(self) -> "bytes | None":
+        """The next one of the backlog, when RAM has none."""
+        return self._backlog.next_event()
 
     def rewind(self) -> None:
         """A new session: everything unacknowledged is handed out again."""
@@ -114,27 +123,30 @@ class Journal:
         self._ram.drop(ranges)
         self._acked_seq = (self._ram.first or self.next_seq) - 1
 
-    @property
-    def wants_flush(self) -> bool:
-        """True when `flush` has something to do."""
+    def wants_flush(self, now: int) -> bool:
+        """True when `flush` has something to do at tick `now`; not soon after an error."""
+        if self._failed_at is not None and since_ms(now, self._failed_at) < _RETRY_MS:
+            return False
         if self._ram.newest > self._flushed_seq or self._backlog.done:
             return True
         return len(self._own) > 1 and self._own[0][1] <= self._acked_seq
 
-    def flush(self) -> None:
-        """Copy new events to flash, delete what nobody needs any more. Takes up to a flash erase or two."""
+    def flush(self, now: int) -> None:
+        """Copy new events to flash, a portion, and delete what nobody needs; up to a flash erase or two."""
+        self._failed_at = None
         self._tell_losses()
         is_full = len(self._log.segments) > MAX_SEGMENTS
         if is_full:
             self._tell_oldest_lost()
         try:
-            while self._ram.newest > self._flushed_seq:
+            if self._ram.newest > self._flushed_seq:
                 self._write(*self._ram.newer_than(self._flushed_seq, _FLUSH_BYTES))
-        except OSError:  # full or broken: they stay in RAM; the oldest segment makes room
+        except OSError as error:  # they stay in RAM; on a full flash the oldest segment makes room
             self.flash_errors += 1
-            if self._log.segments and not is_full:
+            self._failed_at = now
+            if error.errno == _NO_SPACE and self._log.segments and not is_full:
                 self._tell_oldest_lost()
-            is_full = bool(self._log.segments)
+                is_full = True
         if is_full:
             self._drop_oldest()
         else:

@@ -1,7 +1,7 @@
 """Runs after boot.py on the board: the box's one loop.
 
 What needs large pieces of the heap is made first; after all imports no such pieces are left. Collecting often
-until then keeps what imports leave behind from lying between what stays.
+until the app stands keeps what imports leave behind from lying between what stays.
 """
 
 import gc
@@ -16,5 +16,4 @@ gc.collect()
 
 from firmware.app import main  # noqa: E402
 
-gc.threshold(16384)  # what stays is in place: half as many collections, and 42 kB are free
 main(audio_ring, ear)

@@ -42,6 +42,9 @@ _LEVELS = const(64)
 _CAPTURED = const(61)
 """Readings of the loop voltage, one each CAPTURE_STEP samples: in the ring, and at least in a capture. What
 is left are the 256 ms within which sending must begin."""
+_SKIP_MORE = const(4096)
+"""Samples given up with what is overwritten: the ring, full once on a slow wire, would else cost a gap a
+payload."""
 _UNCALLED_MS = const(600_000)
 SILENCE = b"\xd5" * BLOCK_SAMPLES
 
@@ -70,13 +73,16 @@ class Recorder:
         journal: `append(tick, type, fields)`. ring: RING_SIZE bytes.
 
     Attributes:
-        is_recording: a recording runs. begun: recordings, and lost: samples that became gaps, since boot.
+        is_recording: a recording runs. has_just_begun: no block was fed since it did.
+        begun: recordings, and lost: samples that became gaps, since boot.
         captured: of a capture that is over: call (0: none), tick of its end, samples (0: abandoned), loop
         readings.
     """
 
     def __init__(self, journal: "Journal", ring: bytearray) -> None:
         self.is_recording = False
+        self.has_just_begun = False
+        self._is_overlong = False
         self.begun = 0
         self.lost = 0
         self._journal = journal
@@ -103,6 +109,9 @@ class Recorder:
         encode_alaw(0, 0, 0, samples, self._ring, place, _RING_MASK, BLOCK_SAMPLES)
         self._place = place + BLOCK_SAMPLES & _PLACE_MASK
         self._tick = tick
+        self.has_just_begun = False
+        if self.is_recording and (self._place - self._open[-1].place) & _PLACE_MASK >= _MAX_SAMPLES:
+            self._is_overlong = True
 
     def lose(self, samples: int, tick: int) -> None:
         """`samples` samples were never heard (an overrun ended at `tick`); a multiple of 8."""
@@ -125,7 +134,8 @@ class Recorder:
         if len(self._open) >= _MAX_OPEN:
             self._drop(self._open.pop(0))
         self._open.append(Recording(call, self._place_at(tick)))
-        self.is_recording = True
+        self.is_recording = self.has_just_begun = True
+        self._is_overlong = False
         self.begun += 1
         self._held = None
 
@@ -135,7 +145,9 @@ class Recorder:
             return None
         current = self._open[-1]
         length = (self._place_at(tick) - current.place) & _PLACE_MASK
-        current.length = max(0, min(length, _MAX_SAMPLES)) if length < _PLACE_MASK >> 1 else 0
+        if self._is_overlong:
+            length = _MAX_SAMPLES
+        current.length = min(length, _MAX_SAMPLES) if length < _PLACE_MASK >> 1 else 0
         self.is_recording = False
         self._held = None
         self._talked_at = tick
@@ -202,7 +214,7 @@ class Recorder:
                 if recording.call == CAPTURE:
                     self._abandon_capture()
                     return None
-                self._skip(recording, min(overwritten, ready))
+                self._skip(recording, min(overwritten + _SKIP_MORE, ready))
                 return self.next_audio()
             self._flush_gap(recording)
             first = recording.sent
@@ -234,8 +246,15 @@ class Recorder:
 
         What came behind it was thrown away, though single payloads of that were acknowledged.
         """
+        is_behind = call not in [recording.call for recording in self._open]  # its recording was given up
         for recording in self._open:
-            if recording.call == call and first < recording.sent:
+            if recording.call == call:
+                is_behind = True
+            elif is_behind:
+                first = 0
+            else:
+                continue
+            if first < recording.sent:
                 recording.sent = first
                 recording.gap_count = 0  # what is overwritten is found again
 

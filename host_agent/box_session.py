@@ -207,8 +207,9 @@ class BoxSession:
         return hello
 
     def mute(self, reason: str) -> bool:
-        """Say nothing to this box until its next hello; True the first time for this reason."""
+        """Say nothing to this box; each hello of it is heard anew. True the first time for this reason."""
         self.is_muted = True
+        self.start_over()
         return self._complain(reason)
 
     def _complain(self, reason: str) -> bool:

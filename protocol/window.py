@@ -15,13 +15,15 @@ FIRST_TIMEOUT_MS = 250
 
 
 class Slot:
-    """One frame under way. `order` numbers its last transmission; 0 = to be transmitted."""
+    """One frame under way. `order` numbers its last transmission; 0 = to be transmitted. `first` numbers the
+    oldest one that may have arrived."""
 
     def __init__(self, seq: int, payload: bytes) -> None:
         self.seq = seq
         self.payload = payload
         self.sent_ms = 0
         self.order = 0
+        self.first = 0
         self.tries = 0
 
 
@@ -42,6 +44,7 @@ class Sender:
         self._next_seq = 0
         self._slots: "list[Slot]" = []
         self._due = 0  # of them, how many are to be transmitted
+        self._doubtful = 0  # the newest transmission that may have arrived
         self._timer_ms = 0  # since when the timer runs; it runs while anything is in flight
         self._timeout_ms = FIRST_TIMEOUT_MS
         self._srtt_x8 = 0
@@ -81,6 +84,7 @@ class Sender:
         if slot.tries:
             self.retransmitted += 1
         slot.order = order
+        slot.first = slot.first or order
         slot.sent_ms = now_ms
         slot.tries += 1
         return slot
@@ -98,7 +102,8 @@ class Sender:
             expected: the sequence number the peer waits for; all before it has arrived.
             bitmap: bit i (byte i // 8, least significant first) = expected + 1 + i has arrived too.
         Returns:
-            the newest transmission among what was freed, for `lose_before`; 0 if nothing was.
+            the newest transmission that certainly arrived of what was freed, for `lose_before`; 0 if none.
+                Of a frame that the timer sent again that is the first one: the acknowledgement may be for it.
         """
         if not self._slots:
             return 0
@@ -109,9 +114,9 @@ class Sender:
             if not slot.tries or not self._has_arrived(slot.seq, expected, bitmap):
                 kept.append(slot)
                 continue
-            if slot.order > newest:
-                newest = slot.order
-            elif not slot.order:
+            newest = max(newest, slot.first)
+            self._doubtful = max(self._doubtful, slot.order)
+            if not slot.order:
                 self._due -= 1
             if slot.tries == 1 and first_sent_ms < 0:
                 first_sent_ms = slot.sent_ms
@@ -128,7 +133,7 @@ class Sender:
         """Transmit again what was transmitted before `order` and is not acknowledged."""
         for slot in self._slots:
             if 0 < slot.order < order:
-                slot.order = 0
+                slot.order = slot.first = 0
                 self._due += 1
 
     def _has_arrived(self, seq: int, expected: int, bitmap: bytes) -> bool:
@@ -144,9 +149,16 @@ class Sender:
         raise IndexError  # the counters said there is one
 
     def _time_out(self, now_ms: int) -> None:
-        """RFC 6298 5.4-5.6: the oldest in flight again, the timer backed off and restarted."""
-        self._oldest(in_flight=True).order = 0
-        self._due += 1
+        """RFC 6298 5.4-5.6: the oldest in flight again, the timer backed off and restarted.
+
+        Whichever copies were acknowledged: what was transmitted before the newest of them, and is not
+        acknowledged by now, is lost.
+        """
+        due = self._due
+        self.lose_before(self._doubtful)
+        if self._due == due:
+            self._oldest(in_flight=True).order = 0
+            self._due += 1
         self._timer_ms = now_ms
         self._timeout_ms = min(2 * self._timeout_ms, MAX_TIMEOUT_MS)
 

@@ -18,7 +18,8 @@ with open("NOTES", "a") as notes:  # noqa: PTH123
         fields = {"call": number, "format": "fsk-mdmf", "number": "13800138000", "datetime": "03170856"}
         journal.append(number, "caller_id", fields)
         if number % PER_FLUSH == 0:  # noqa: F821
-            journal.flush()
+            while journal.wants_flush(number):
+                journal.flush(number)
             notes.write(f"{journal.boot} {number}\n")
             notes.flush()
 device.reset()

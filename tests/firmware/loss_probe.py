@@ -28,14 +28,14 @@ for number in range(COUNT):  # noqa: F821
     journal.append(number, "key_pressed", {"call": 1, "key": "5"})
 module.encode_message = encode
 with open("NOTES", "w") as notes:  # noqa: PTH123
-    message = journal.next_event()
+    message = journal.next_event() or journal.next_past_event()
     while message is not None:
         ranges = []
         while message is not None and len(ranges) < 8:
             _, seq, _, kind, fields = decode_message(message)
             ranges.append([seq, seq])
             notes.write(f"{seq} {kind} {fields.get('first', 0)} {fields.get('last', 0)}\n")
-            message = journal.next_event()
+            message = journal.next_event() or journal.next_past_event()
         journal.acknowledge(journal.boot, ranges)
-        message = message or journal.next_event()
+        message = message or journal.next_event() or journal.next_past_event()
 device.reset()

@@ -1,9 +1,16 @@
 """The buffer of events against a plain list that does the same."""
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from firmware.event_buffer import EventBuffer
+from tests.firmware.bench import run_probe
 
 SIZE = 200
 HEAD = 6
@@ -66,3 +73,43 @@ class Beside(RuleBasedStateMachine):
 
 
 TestBeside = Beside.TestCase
+
+
+def count_bytecodes(act: Callable[[], object]) -> int:
+    """Bytecodes of this interpreter, about as many as of the board's."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_giving_up_the_oldest_of_a_full_buffer_costs_by_the_event_and_not_by_the_byte() -> None:
+    buffer = EventBuffer(5120)
+    seq = 1
+    while buffer.append(seq, bytes(100)):
+        seq += 1
+    assert count_bytecodes(lambda: buffer.drop([[1, 1]])) < 150 * seq
+    assert buffer.count == seq - 2
+
+
+def test_the_board_keeps_what_it_does_not_drop_with_memory_and_without(tmp_path: Path) -> None:
+    rows = [list(map(int, line.split())) for line in run_probe(tmp_path, "buffer_probe.py").splitlines()]
+    gone: set[int] = set()
+    for row, dropped in zip(
+        rows[:5], ([1], range(2, 10), [12, 20, 21, 30], [59, 60], range(1, 61)), strict=True
+    ):
+        gone |= set(dropped)
+        assert row[1:] == [seq for seq in range(1, 61) if seq not in gone]
+        assert row[0] == len([seq for seq in row[1:] if seq > 25])
+    assert rows[5:] == rows[:5]

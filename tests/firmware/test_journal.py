@@ -88,10 +88,13 @@ def test_flash_is_never_written_while_recording(bench: Bench) -> None:
     bench.hold(IDLE_MV, 1024)
     ringing = bench.board.settings.flash.read_bytes()
     assert b"ring_burst" in ringing
+    lift(bench, 256)
+    lifted = bench.board.settings.flash.read_bytes()
+    assert lifted.count(b"off_hook") > ringing.count(b"off_hook")
     lift(bench, 8000)
-    assert bench.board.settings.flash.read_bytes() == ringing
+    assert bench.board.settings.flash.read_bytes() == lifted
     bench.hold(IDLE_MV, 1280)
-    assert bench.board.settings.flash.read_bytes() != ringing
+    assert bench.board.settings.flash.read_bytes() != lifted
 
 
 def test_a_power_cut_in_a_call_with_the_desk_away_keeps_the_call(bench: Bench) -> None:
@@ -105,8 +108,21 @@ def test_a_power_cut_in_a_call_with_the_desk_away_keeps_the_call(bench: Bench) -
     bench.is_plugged = True
     lift(bench, 4096)
     past = [event.type for event in bench.desk.past]
-    assert past[-2:] == ["ring_started", "ring_burst"]
+    assert past[-4:] == ["ring_started", "ring_burst", "off_hook", "recording_started"]
     assert bench.desk.events[-2].fields["resumed"] is True
+
+
+def test_an_outbound_call_that_a_power_cut_ends_with_the_desk_away_is_kept(bench: Bench) -> None:
+    settle(bench)
+    bench.is_plugged = False
+    lift(bench, 4096)
+    bench.board.kill()
+    bench.hold(IDLE_MV, 1024)
+    bench.board.restart()
+    bench.is_plugged = True
+    bench.hold(IDLE_MV, 4096)
+    past = [event.type for event in bench.desk.past]
+    assert past[-2:] == ["off_hook", "recording_started"]
 
 
 def test_acknowledged_events_are_not_sent_again_after_a_power_cut(bench: Bench) -> None:
@@ -181,3 +197,38 @@ def test_what_ram_gave_up_is_not_taken_for_acknowledged(tmp_path: Path) -> None:
     """RAM's newest are acknowledged before the older ones that went to flash alone."""
     seqs = [int(line) for line in run_probe(tmp_path, "note_probe.py", COUNT="160").split()]
     assert sorted(set(seqs)) == list(range(1, 162))
+
+
+def test_a_broken_flash_keeps_the_backlog_and_is_tried_again_each_minute(tmp_path: Path) -> None:
+    rows = [line.split() for line in run_probe(tmp_path, "eio_probe.py", ERRNO="5", MINUTES="3").splitlines()]
+    assert [int(tried) for tried, *_ in rows] == [1] * 60 + [2] * 60 + [3] * 60
+    assert len({segments for _, segments, _ in rows}) == 1
+    assert {lost for *_, lost in rows} == {"0"}
+
+
+def test_a_full_flash_gives_up_its_oldest_segment_and_is_tried_again_each_minute(tmp_path: Path) -> None:
+    rows = [
+        line.split() for line in run_probe(tmp_path, "eio_probe.py", ERRNO="28", MINUTES="2").splitlines()
+    ]
+    before = 1 + int(rows[0][1])
+    assert [before - int(segments) for _, segments, _ in rows] == [1] * 60 + [2] * 60
+    assert int(rows[-1][2]) > 0
+
+
+def test_a_segment_that_the_desk_has_is_passed_over_in_many_passes(tmp_path: Path) -> None:
+    rows = [line.split() for line in run_probe(tmp_path, "noted_probe.py").splitlines()]
+    assert max(int(decoded) for decoded, _ in rows) <= 9
+    handed_out = [int(seq) for _, seq in rows if seq != "0"]
+    assert handed_out == list(range(handed_out[0], 151)) and handed_out[0] <= 131
+
+
+def test_after_a_long_call_each_pass_appends_once(tmp_path: Path) -> None:
+    appends = run_probe(tmp_path, "long_call_probe.py").split()
+    assert len(appends) > 2 and set(appends) == {"1"}
+
+
+def test_a_bit_that_falls_over_in_flash_ends_a_segment_and_begins_a_new_life(tmp_path: Path) -> None:
+    boots, *past = run_probe(tmp_path, "torn_probe.py").splitlines()
+    before, after = boots.split()
+    assert past == [f"{before} {seq} 13800138000" for seq in range(1, 8)]
+    assert after.split("-")[0] != before.split("-")[0] and after.endswith("-1")

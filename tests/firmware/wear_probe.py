@@ -35,8 +35,9 @@ for number in range(1, COUNT + 1):  # noqa: F821
     fields = {"call": number, "format": "fsk-mdmf", "number": "13800138000", "datetime": "03170856"}
     journal.append(number, "caller_id", fields)
     if number % PER_FLUSH == 0:  # noqa: F821
-        journal.flush()
-        while journal.next_event() is not None:
+        while journal.wants_flush(number):
+            journal.flush(number)
+        while journal.next_event() or journal.next_past_event():
             pass
         journal.acknowledge(journal.boot, [[1, number]])
 with open("NOTES", "w") as notes:  # noqa: PTH123

@@ -48,3 +48,25 @@ def test_a_wire_that_loses_four_frames_in_ten_carries_a_call_twice(seed: int) ->
         got += sum(len(decode_audio(payload)[2]) for kind, payload in host.take() if kind == AUDIO)
         from_host.append(host.poll(pair.now_ms))
     assert got / seconds > 2 * CALL_BYTES_PER_S
+
+
+def test_a_round_trip_that_grows_for_good_costs_a_few_frames_and_not_each_one_twice() -> None:
+    """The timer is early once: whether its copy or the first one was acknowledged, nobody knows."""
+    pair = open_pair()
+    board, host = pair.board.link, pair.host.link
+    from_host: list[tuple[int, bytes]] = []
+    began_ms, heard = pair.now_ms, 0
+    for _ in range(20_000 // BLOCK_MS):
+        pair.now_ms += BLOCK_MS
+        while from_host and from_host[0][0] <= pair.now_ms:
+            board.receive(from_host.pop(0)[1], pair.now_ms)
+        heard += BLOCK_MS * CALL_BYTES_PER_S // 1000
+        while heard >= FRAME_BYTES and board.room(AUDIO) and board.under_way(AUDIO) < BOARD_FRAMES:
+            board.send(AUDIO, encode_audio(1, 0, bytes(FRAME_BYTES)))
+            heard -= FRAME_BYTES
+        host.receive(board.poll(pair.now_ms, 1536), pair.now_ms)
+        host.take()
+        delay_ms = 20 if pair.now_ms < began_ms + 5000 else 120
+        from_host.append((pair.now_ms + delay_ms, host.poll(pair.now_ms)))
+    assert board.is_open
+    assert board.retransmitted < 10

@@ -131,3 +131,25 @@ def test_the_bitmap_is_what_the_sender_reads() -> None:
         receiver.accept(seq, b"x")
     sender.acknowledge(receiver.expected, receiver.build_bitmap(), 1)
     assert [slot.seq for slot in sender._slots] == [1, 4, 5, 6]
+
+
+def test_what_the_timer_sent_again_says_nothing_of_what_went_between() -> None:
+    sender = build_sender(4)
+    assert drain(sender, FIRST_TIMEOUT_MS) == [0]
+    assert sender.acknowledge(1, b"", FIRST_TIMEOUT_MS + 5) == 1
+
+
+def test_a_burst_that_is_lost_comes_again_with_the_second_timer() -> None:
+    sender = build_sender(6)
+    assert drain(sender, FIRST_TIMEOUT_MS) == [0]
+    acknowledged_ms = FIRST_TIMEOUT_MS + 5
+    sender.lose_before(sender.acknowledge(1, b"", acknowledged_ms))
+    assert drain(sender, acknowledged_ms) == []
+    assert drain(sender, acknowledged_ms + 2 * FIRST_TIMEOUT_MS, order=200) == [1, 2, 3, 4, 5]
+
+
+def test_what_was_lost_and_sent_again_says_that_what_went_between_is_lost() -> None:
+    sender = build_sender(2)
+    sender.lose_before(2)
+    assert drain(sender, 10) == [0]
+    assert sender.acknowledge(1, b"", 20) == 100
