@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sim.compiled import build_rom
 from sim.errors import SimulatorError
 from sim.front_end import BLOCK_MS, FRAMES_PER_MS, ROW_BYTES, FrontEnd
+from sim.signals.levels import SAMPLES_PER_MS
 
 ROOT = Path(__file__).resolve().parent.parent
 INTERPRETER = ROOT / "sim" / "interpreter.py"
@@ -86,6 +87,8 @@ class BoardSettings:
         cut_at: (operation, bytes of it that still reach the chip) at which the flash loses power in the first
             boot, operations counted from 1; (0, 0) never.
         hang_s: seconds of wall time after which a silent board counts as hung, and its watchdog bites.
+        grant_ms: samples come in pieces of so long. A block is 32 ms: with 32 its readings end where it ends;
+            with less, as on a board, they may be ahead of it and a block ends between two.
     """
 
     source: str
@@ -97,6 +100,7 @@ class BoardSettings:
     seed: int = 0
     cut_at: tuple[int, int] = (0, 0)
     hang_s: float = 20.0
+    grant_ms: int = BLOCK_MS
     flash_bytes: int = FLASH_BYTES
 
 
@@ -134,8 +138,8 @@ class Board:
         """
         self._serial_in += serial_in
         pcm, rows = self._front_end.codec_frames(block.audio), self._front_end.rows(block.loop_mv)
-        for first_ms in range(0, len(block.loop_mv), BLOCK_MS):
-            duration_ms = min(BLOCK_MS, len(block.loop_mv) - first_ms)
+        for first_ms in range(0, len(block.loop_mv), self.settings.grant_ms):
+            duration_ms = min(self.settings.grant_ms, len(block.loop_mv) - first_ms)
             last_ms = first_ms + duration_ms
             serial = self._take_serial(duration_ms)
             head = _REQUEST.pack(_SAMPLES, FRAMES_PER_MS * duration_ms, duration_ms, len(serial), 0)
@@ -153,7 +157,7 @@ class Board:
     def finish(self) -> BoardOutput:
         """Wait until the box has lived through what was begun."""
         grants, self._grants = self._grants, []
-        return _join(self._take_answers(grants))
+        return _join(grants, self._take_answers(grants))
 
     def step(self, block: Samples, serial_in: bytes = b"") -> BoardOutput:
         """`begin_step` and `finish` in one."""
@@ -304,13 +308,18 @@ class Board:
 _SILENT = BoardOutput(b"", None, False)
 
 
-def _join(outputs: list[BoardOutput]) -> BoardOutput:
-    if len(outputs) == 1:
-        return outputs[0]
-    if not any(output.audio_out is not None for output in outputs):
-        audio_out = None
-    else:
-        empty = np.zeros(BLOCK, dtype=np.int16)
-        audio_out = np.concatenate([empty if o.audio_out is None else o.audio_out for o in outputs])
-    seized = outputs[-1].seized if outputs else False
-    return BoardOutput(b"".join(output.serial_out for output in outputs), audio_out, seized)
+def _join(grants: list[_Grant], outputs: list[BoardOutput]) -> BoardOutput:
+    """One output of several. The converter's buffer evens out pieces that come up to a block late where
+    grants and blocks do not end together."""
+    if len(outputs) < 2:
+        return outputs[0] if outputs else _SILENT
+    pieces: list[NDArray[np.int16]] = []
+    played = begins = 0
+    for grant, output in zip(grants, outputs, strict=True):
+        if output.audio_out is not None:
+            slack = BLOCK if grant.duration_ms % BLOCK_MS else 0
+            pieces += [np.zeros(max(0, begins - slack - played), dtype=np.int16), output.audio_out]
+            played = sum(map(len, pieces))
+        begins += SAMPLES_PER_MS * grant.duration_ms
+    audio_out = np.concatenate(pieces) if pieces else None
+    return BoardOutput(b"".join(output.serial_out for output in outputs), audio_out, outputs[-1].seized)

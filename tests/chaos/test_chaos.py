@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from sim.chaos.evidence import CLOUD, FAULTS, TRUTH, read_rows
+from sim.chaos.evidence import FAULTS
 from sim.chaos.faults import FAULTS as KINDS
-from sim.chaos.reconcile import Result, reconcile
 from sim.chaos.run import run_chaos
 from sim.chaos.sabotage import ChaosSabotage
+from sim.cli import app
 
 pytestmark = pytest.mark.needs("mosquitto")
 
@@ -17,17 +19,21 @@ CALLS = 300
 BOXES = 8
 
 
-def count(folder: Path) -> Result:
-    return reconcile(read_rows(folder / TRUTH), read_rows(folder / CLOUD))
+def count(folder: Path) -> tuple[int, dict[str, Any]]:
+    """Exit code of `cloudseat-sim reconcile`, and the certificate that it leaves."""
+    done = CliRunner().invoke(app, ["reconcile", str(folder)])
+    assert "<html" in (folder / "certificate.html").read_text(encoding="utf-8")
+    return done.exit_code, json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.needs("postgresql")
 def test_nothing_is_lost_while_everything_breaks(tmp_path: Path) -> None:
     run_chaos(tmp_path, CALLS, BOXES, seed=1)
-    result = count(tmp_path)
-    assert result.findings == []
-    assert result.truth_calls == CALLS
+    exit_code, certificate = count(tmp_path)
+    assert certificate["findings"] == []
+    assert certificate["calls"] == {"truth": CALLS, "cloud": CALLS}
+    assert exit_code == 0
     faults = [json.loads(line) for line in (tmp_path / FAULTS).read_text().splitlines()]
     assert {fault["kind"] for fault in faults} == {kind.name for kind in KINDS}
     killed = [fault["exit_status"] for fault in faults if fault["kind"].startswith("kill_")]
@@ -45,6 +51,6 @@ def test_nothing_is_lost_while_everything_breaks(tmp_path: Path) -> None:
 )
 def test_each_sabotage_is_seen(sabotage: ChaosSabotage, verdict: str, tmp_path: Path) -> None:
     run_chaos(tmp_path, 3, boxes=1, seed=1, sabotage=sabotage, kinds=(), on_sqlite=True)
-    result = count(tmp_path)
-    assert not result.is_clean
-    assert verdict in {finding.verdict for finding in result.findings}
+    exit_code, certificate = count(tmp_path)
+    assert verdict in {finding["verdict"] for finding in certificate["findings"]}
+    assert exit_code == 1

@@ -59,7 +59,7 @@ class BoxRun:
     def __init__(self, line: Playable, flash: Path, *, leaps: bool = False) -> None:
         self.events: list[BoxEvent] = []
         self._line = line
-        self._board = Board(BoardSettings(SOURCE, flash))
+        self._board = Board(BoardSettings(SOURCE, flash, grant_ms=20))
         self._link = LinkEnd(False, b"", lambda: 1)
         self._boot = ""
         self._booted_ms = 0
