@@ -13,6 +13,7 @@ from types import FrameType
 
 import structlog
 
+from host_agent.ages import Ages
 from host_agent.boxes import Boxes, OpenPort
 from host_agent.bridge import Bridge
 from host_agent.captures import Captures
@@ -45,7 +46,7 @@ from host_agent.intake import Intake
 from host_agent.lock import InstanceLock
 from host_agent.metrics import MetricsServer, build_metrics
 from host_agent.mqtt import PahoBroker
-from host_agent.ports import Clock, Instant, PortsSeen, StopAsked, Worker
+from host_agent.ports import Clock, Instant, StopAsked, Worker
 from host_agent.publisher import Publisher
 from host_agent.quiet_hours import RateCap, is_quiet
 from host_agent.reception import Reception
@@ -54,7 +55,7 @@ from host_agent.recording_index import RecordingIndex
 from host_agent.recordings import Recordings
 from host_agent.report import Reporter
 from host_agent.runner import Inputs, SteppedRun, Supervisor, run_in_wall_time
-from host_agent.serial_link import find_ports, open_link
+from host_agent.serial_link import PortScan, open_link
 from host_agent.settings import AgentSettings
 from host_agent.spool import Spool
 from host_agent.stepped_clock import STEPPED_TOLERANCE_MS, SteppedClock, TimeClient
@@ -173,11 +174,15 @@ def build_core(
     recordings = Recordings(settings.data_dir / "recordings", index, now.elapsed_ms)
     captures = Captures(settings.data_dir / "captures")
     boxes = Boxes(world.open_port, set(settings.ports))
-    desk = _build_desk(settings, identity, database, world, intake, offset)
+    ages = Ages(offset, now.elapsed_ms)
+    desk = _build_desk(settings, identity, database, world, intake, offset, ages)
     flow = RecordingFlow(recordings, index, intake, world.worker, UploadQueue(world.draw), world.throttle)
     disk = DiskWatch(world.read_free, settings.disk_reserve_mb)
     publisher = _build_publisher(settings, spool, bridge, world)
     reporter = Reporter(spool, index, publisher, bridge)
+    housekeeping = Housekeeping(
+        settings, ages, disk, spool, intake, index, recordings, captures, flow, reporter
+    )
     parts = Parts(
         boxes=boxes,
         reception=Reception(
@@ -201,7 +206,7 @@ def build_core(
         commands=CommandFlow(CommandTable(database), boxes, bridge, offset, run),
         bridge=bridge,
         cloud=CloudLink(settings.cloud_url, offset, world.clock, world.worker, claim),
-        housekeeping=Housekeeping(settings, disk, spool, intake, index, recordings, captures, flow, reporter),
+        housekeeping=housekeeping,
         desk=desk,
         run=run,
         steps=StepDetector(),
@@ -218,6 +223,7 @@ def _build_desk(
     world: World,
     intake: Intake,
     offset: CloudOffset,
+    ages: Ages,
 ) -> DeskFlow:
     def handle_revoked() -> None:
         desk.leave()
@@ -226,7 +232,7 @@ def _build_desk(
         except OSError as error:
             log.error("credentials.not_marked", problem=str(error), remedy="Free some space on the disk.")
 
-    keeper = RosterKeeper(world.worker, settings.roster_retention_days * DAY_MS, handle_revoked)
+    keeper = RosterKeeper(world.worker, ages, settings.roster_retention_days * DAY_MS, handle_revoked)
     desk = DeskFlow(
         Window(),
         keeper,
@@ -235,6 +241,7 @@ def _build_desk(
         identity,
         world.worker,
         offset,
+        ages,
         settings.event_retention_days,
     )
     return desk
@@ -284,7 +291,8 @@ def _run(agent: Agent) -> str:
     page: DeskPage | None = None
     _stop_on_signals(agent.inputs)
     if not agent.settings.ports:
-        threading.Thread(target=_scan_ports, args=(agent.inputs,), name="port scan", daemon=True).start()
+        scan = PortScan(agent.inputs.put)
+        threading.Thread(target=_scan_ports, args=(scan, supervisor), name="port scan", daemon=True).start()
     try:
         if isinstance(agent.clock, SystemClock):
             page = _start_page(agent)
@@ -340,15 +348,11 @@ def _stop_on_signals(inputs: Inputs) -> None:
         signal.signal(number, stop)
 
 
-def _scan_ports(inputs: Inputs) -> None:
-    """Every SCAN_EVERY_S: which ports are boxes now. The set is put only when it changed."""
-    seen: dict[str, str] | None = None
+def _scan_ports(scan: PortScan, supervisor: Supervisor) -> None:
+    """Every SCAN_EVERY_S, for as long as the agent runs."""
     pause = threading.Event()
     while True:
-        ports = {found.path: found.serial_number for found in find_ports()}
-        if ports != seen:
-            seen = ports
-            inputs.put(PortsSeen(ports))
+        supervisor.run(scan.look)
         pause.wait(SCAN_EVERY_S)
 
 

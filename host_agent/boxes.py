@@ -100,13 +100,14 @@ class Boxes:
         self.attached.pop(source, None)
 
     def take_silent(self, now: Instant) -> list[str]:
-        """Sources of boxes that have been silent for DETACH_MS."""
+        """Sources of boxes that have been silent for DETACH_MS, and have not said hello on another port."""
         silent = []
-        for port in self._ports.values():
+        for path, port in self._ports.items():
             since_ms = port.silent_since_ms
             if since_ms is not None and now.elapsed_ms - since_ms >= DETACH_MS:
                 port.silent_since_ms = None
-                silent.append(port.session.source)
+                if self.attached.get(port.session.source) == path:
+                    silent.append(port.session.source)
         return silent
 
     def open_due(self, now: Instant) -> None:

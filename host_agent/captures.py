@@ -9,6 +9,7 @@ Rules:
 - The WAV holds the A-law as the box sent it; `cloudseat-sim decode` reads it as it is.
 """
 
+import contextlib
 import json
 import os
 import struct
@@ -111,9 +112,11 @@ class Captures:
         )
 
     def _forget(self, paths: list[Path]) -> None:
+        """What cannot be deleted now (Windows: it is open in a player) stays until the next time."""
         for path in paths:
-            path.with_suffix(".json").unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+                path.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _stored_ms(path: Path) -> int:

@@ -170,7 +170,7 @@ class Core:
         log.warning("clock.stepped", by_ms=by_ms)
         parts.cloud.handle_step(now)  # first: nothing may be read by the old offset
         parts.reception.mark_stepped()
-        parts.housekeeping.mark_stepped(now)
+        parts.housekeeping.mark_stepped(by_ms, now)
         bounded = max(-0x80000000, min(by_ms, 0x7FFFFFFF))
         parts.intake.state("clock_stepped", {"by_ms": bounded}, now)
 

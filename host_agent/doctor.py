@@ -27,6 +27,7 @@ from host_agent.spool import Spool
 MAX_OFFSET_MS = 60_000
 """The PC's clock further from the cloud's than this is a finding: people compare what the screen says."""
 BROKER_TIMEOUT_S = 8.0
+BROKER_REMEDY = "Check the network and the broker; if it refuses, enrol this PC again."
 PAGE_TIMEOUT_S = 2.0
 USB_DEVICES = "/sys/bus/usb/devices"
 
@@ -106,7 +107,10 @@ def _look_at_spool(settings: AgentSettings) -> Finding:
 
 
 def _look_at_ports(settings: AgentSettings, is_running: bool) -> list[Finding]:
-    found = find_ports()
+    try:
+        found = find_ports()
+    except AgentError as error:
+        return [Finding("port", False, error.problem, error.remedy)]
     paths = list(settings.ports) or [port.path for port in found]
     driverless = [_tell_driver(name) for name in find_driverless(Path(USB_DEVICES))]
     if not paths and not driverless:
@@ -186,7 +190,10 @@ def _look_at_broker(settings: AgentSettings, is_running: bool) -> Finding:
         return Finding("broker", None, "nobody can sign in without credentials")
     address = f"{credentials.mqtt.host}:{credentials.mqtt.port}"
     if is_running:  # a second connection with this agent's id would throw the running one out
-        socket.create_connection((credentials.mqtt.host, credentials.mqtt.port), BROKER_TIMEOUT_S).close()
+        try:
+            socket.create_connection((credentials.mqtt.host, credentials.mqtt.port), BROKER_TIMEOUT_S).close()
+        except OSError as error:
+            return Finding("broker", False, f"{address}: {error}", BROKER_REMEDY)
         return Finding("broker", True, f"{address} accepts connections; the running agent is signed in there")
     return _sign_in(credentials, address)
 
@@ -203,8 +210,7 @@ def _sign_in(credentials: Credentials, address: str) -> Finding:
         broker.stop()
     if isinstance(answer, BrokerUp):
         return Finding("broker", True, f"{address} signed in with MQTT {answer.version}")
-    remedy = "Check the network and the broker; if it refuses, enrol this PC again."
-    return Finding("broker", False, f"{address} did not let this PC in", remedy)
+    return Finding("broker", False, f"{address} did not let this PC in", BROKER_REMEDY)
 
 
 def _look_at_page(settings: AgentSettings, is_running: bool) -> Finding:

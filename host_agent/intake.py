@@ -122,6 +122,9 @@ class Intake:
         """Commit what was collected, then let its sources know; returns how many were new.
 
         A full disk keeps the batch in memory, unacknowledged, and is tried again each RETRY_MS.
+
+        Raises:
+            ExceptionGroup: what some `then` raised; the others have run.
         """
         if not self._pending or (self._retry_ms is not None and now.elapsed_ms < self._retry_ms):
             return 0
@@ -136,10 +139,16 @@ class Intake:
             return 0
         self._pending = []
         self._retry_ms = None
-        for pending, outcome in zip(batch, outcomes, strict=True):
-            self._settle(pending, outcome)
         new = outcomes.count(STORED)
         self.stored += new
+        errors = []
+        for pending, outcome in zip(batch, outcomes, strict=True):
+            try:
+                self._settle(pending, outcome)
+            except Exception as error:  # noqa: BLE001  (the supervisor of the core's thread gets it)
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("events were stored and not handled", errors)
         return new
 
     def _store(self, pending: _Pending, now: Instant) -> str:

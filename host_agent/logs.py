@@ -1,11 +1,12 @@
 """Logs to stderr: readable on a terminal, one JSON object a line otherwise; telephone numbers are masked in
 both."""
 
+import contextlib
 import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -30,6 +31,22 @@ def mask_numbers(_logger: Any, _method: str, facts: MutableMapping[str, Any]) ->
     return facts
 
 
+class _Sink:
+    """Where the log goes: what finds no room there is left out, and the agent goes on."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+
 def set_up_logs() -> None:
     """Called once by the command line."""
     renderer: Any = (
@@ -46,6 +63,6 @@ def set_up_logs() -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Sink(sys.stderr))),
         cache_logger_on_first_use=True,
     )

@@ -115,6 +115,7 @@ class Reception:
     def handle_detached(self, source: str, reason: str, now: Instant) -> None:
         """A box is gone."""
         self._boxes.detach(source)
+        self._recordings.handle_gone(source)
         self._intake.state("box_detached", {"box": source, "reason": reason}, now)
         self._bridge.tell_box(source, "offline", "", now)
         log.warning("agent.box_detached", source=source, reason=reason)

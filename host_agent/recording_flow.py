@@ -21,13 +21,19 @@ from host_agent.opus import Encoded, encode_recording
 from host_agent.ports import Instant, JobDone, Worker
 from host_agent.recording_index import RecordingIndex, RecordingRow
 from host_agent.recordings import Complete, Recordings
-from host_agent.uploads import CloudAccess, UploadJob, UploadQueue, upload_recording
+from host_agent.uploads import (
+    DIFFERS_WAIT_MS,
+    CloudAccess,
+    UploadJob,
+    UploadQueue,
+    is_of_the_way,
+    is_other_kept,
+    upload_recording,
+)
 from protocol.events import MAX_RANGES
 
 ENCODE, UPLOAD = "encode", "upload"
 ENCODE_RETRY_MS = 30_000
-GIVES_WAY = ("upload.refused", "upload.wrong_hash", "upload.unreadable")
-"""Failures of one recording, not of the way: the others do not wait for it."""
 
 log = structlog.get_logger()
 
@@ -50,10 +56,11 @@ class RecordingFlow:
         self._intake = intake
         self._worker = worker
         self._queue = queue
-        self._throttle = throttle
+        self.throttle = throttle
         self._failed: dict[str, tuple[int, Complete]] = {}
         self._encoding: dict[str, Complete] = {}
         self._encoded: set[str] = set()
+        self._undeleted: set[str] = set()
         for row in index.in_state("local", limit=1_000_000):
             self._enqueue(row)
 
@@ -83,7 +90,7 @@ class RecordingFlow:
                 del self._failed[call]
                 self._begin_encoding(complete, now)
         if may_upload and self.access is not None and (job := self._queue.take(now.elapsed_ms)):
-            access, throttle = self.access, self._throttle
+            access, throttle = self.access, self.throttle
             self._worker.submit(UPLOAD, job.call, lambda: upload_recording(job, access, throttle))
 
     def _begin_encoding(self, complete: Complete, now: Instant) -> None:
@@ -157,7 +164,11 @@ class RecordingFlow:
             self._intake.state("recording_lost", fields, now, lambda: self._index.lose(done.key))
             self._queue.drop(done.key)
             return
-        self._queue.handle_failed(now.elapsed_ms, gives_way=code in GIVES_WAY)
+        if error is not None and is_of_the_way(error):
+            self._queue.handle_failed(now.elapsed_ms)
+        else:
+            wait_ms = DIFFERS_WAIT_MS if error is not None and is_other_kept(error) else None
+            self._queue.handle_refused(now.elapsed_ms, wait_ms)
 
     def send_again(self, call: str) -> bool:
         """The cloud has lost this recording; False: it is not (or no longer) here as a verified one."""
@@ -168,14 +179,33 @@ class RecordingFlow:
         self._enqueue(row)
         return True
 
-    def expire(self, rows: list[RecordingRow]) -> int:
-        """Delete the local files of verified recordings; returns the bytes that became free."""
-        freed = 0
+    def expire(self, rows: list[RecordingRow], enough_bytes: int | None = None) -> list[RecordingRow]:
+        """Delete the local files of verified recordings, in that order, until there is room enough.
+
+        Returns:
+            Those that are deleted; a file that cannot be now (Windows: it is open in a player) is left out.
+        """
+        expired: list[RecordingRow] = []
         for row in rows:
-            self._recordings.stored_path(row.call).unlink(missing_ok=True)
-            self._index.expire(row.call)
-            freed += row.bytes or 0
-        return freed
+            if enough_bytes is not None and sum(gone.bytes or 0 for gone in expired) >= enough_bytes:
+                break
+            if self._delete(row.call):
+                expired.append(row)
+        if expired:
+            self._index.expire([row.call for row in expired])
+        return expired
+
+    def _delete(self, call: str) -> bool:
+        try:
+            self._recordings.stored_path(call).unlink(missing_ok=True)
+        except OSError as error:
+            if call not in self._undeleted:
+                remedy = "Close the program that has it open; it is tried again."
+                log.warning("recording.not_deleted", call=call, problem=str(error), remedy=remedy)
+            self._undeleted.add(call)
+            return False
+        self._undeleted.discard(call)
+        return True
 
     def next_due_ms(self, may_upload: bool) -> int | None:
         """When `advance` has something to start, elapsed ms."""

@@ -88,9 +88,12 @@ class RecordingIndex:
         )
         self._set(query, (call,))
 
-    def expire(self, call: str) -> None:
-        """verified -> expired: the local file may go."""
-        self._set("UPDATE recording SET state = 'expired' WHERE call = ? AND state = 'verified'", (call,))
+    def expire(self, calls: Sequence[str]) -> None:
+        """verified -> expired: their local files are gone."""
+        query = "UPDATE recording SET state = 'expired' WHERE call = ? AND state = 'verified'"
+        with transaction(self._db):
+            for call in calls:
+                self._db.execute(query, (call,))
 
     def lose(self, call: str) -> None:
         """writing -> lost: not one sample of it arrived; local -> lost: its file vanished."""
@@ -106,7 +109,7 @@ class RecordingIndex:
         """Recordings of that state, oldest first."""
         return self._select("WHERE state = ? ORDER BY started_ms, call LIMIT ?", (state, limit))
 
-    def verified_before(self, before_ms: int, limit: int = 100) -> list[RecordingRow]:
+    def verified_before(self, before_ms: int, limit: int) -> list[RecordingRow]:
         """Verified before that UTC ms, oldest first."""
         query = "WHERE state = 'verified' AND verified_ms < ? ORDER BY started_ms, call LIMIT ?"
         return self._select(query, (before_ms, limit))

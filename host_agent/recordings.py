@@ -3,11 +3,13 @@
 Rules:
 - A recording is complete when its length is known (recording_stopped) and every sample has arrived or is a
   declared gap; or SETTLE_MS after its last sign of life, and after its box came back in another boot (its
-  journal may still hold the end). Time in which nobody looked (a PC that slept) is no silence.
+  journal may still hold the end). Time in which nobody looked (a PC that slept) is no silence. A box whose
+  cable is out may go on with its call: it is waited for as long as a recording can be.
 - Samples go to disk as they come, by index; a doubled frame changes nothing; what is missing becomes a gap.
 - A box's word for a length or a place is only a number: it is believed as far as the box's own clock allows,
   and never against what arrived.
-- A disk without room costs samples (a gap named `disk_full`), never the rest of the recording.
+- A disk without room costs samples (a gap named `disk_full`), never the rest of the recording. Audio of an
+  earlier run that cannot be read is tried again; until then what comes for it is such a gap.
 """
 
 import shutil
@@ -32,8 +34,12 @@ LOOK_MS = 5_000
 RETRY_MS = 200
 """After a write that found no room, how long samples become gaps before the disk is tried again."""
 ABSENT_MS = 1_800_000
-"""After the last audio of a recording that was never stopped, how long its box is waited for."""
-
+"""After the last audio of a recording that was never stopped, how long its box is waited for while it is
+there."""
+LONGEST_MS = 6 * 3_600_000
+"""A box ends a recording at this length: so long it is waited for while it is not there."""
+UNREADABLE_RETRY_MS = 60_000
+"""How long after an attempt to open a recording its files are tried again."""
 LEEWAY_MS = 60_000
 """How much longer than its call, by the box's own clock, a recording may say it is."""
 _OF_RECORDINGS = ("recording_started", "audio_gap", "recording_stopped")
@@ -63,12 +69,14 @@ class _Writing:
     samples: int | None
     declared: list[Gap] = field(default_factory=list)
     is_past: bool = False
+    is_absent: bool = False
 
     @property
     def due_ms(self) -> int:
         """When it is complete though nothing more is known of it."""
-        is_awaited = self.samples is None and not self.is_past
-        return self.alive_ms + (ABSENT_MS if is_awaited else SETTLE_MS)
+        if self.samples is not None or self.is_past:
+            return self.alive_ms + SETTLE_MS
+        return self.alive_ms + (LONGEST_MS + SETTLE_MS if self.is_absent else ABSENT_MS)
 
     def find_length(self) -> int:
         """As the box said, else as far as it is settled; in samples, and never less than what arrived."""
@@ -110,7 +118,9 @@ class Recordings:
         self._unplaced: dict[str, list[Gap]] = {}
         self._writing: dict[str, _Writing] = {}
         self._boots: dict[str, str] = {}
+        self._present: set[str] = set()  # sources of boxes that are there
         self._complete: set[str] = set()  # handed out, and not yet stored
+        self._unreadable: dict[str, int] = {}  # when each is tried again
         for row in index.in_state("writing"):
             self._open(row, now_ms)
         self._sweep()
@@ -163,6 +173,9 @@ class Recordings:
                 self._note_full(call, error.problem, now_ms)
                 _extend(self._unplaced.setdefault(call, []), Gap(first_sample, len(alaw), "disk_full"))
                 return
+        if call in self._unreadable:
+            _extend(self._unplaced.setdefault(call, []), Gap(first_sample, len(alaw), "disk_full"))
+            return
         if writing is None or first_sample >= MAX_SAMPLES:
             self.late_samples += len(alaw)
             return
@@ -186,15 +199,25 @@ class Recordings:
     def handle_boot(self, source: str, boot: str, now_ms: int) -> None:
         """The box runs as `boot` now: of what it recorded in another boot no more is to come than its end."""
         self._boots[source] = boot
-        for writing in self._writing.values():
-            if writing.row.source == source and writing.row.boot != boot and not writing.is_past:
-                writing.is_past = True
+        self._present.add(source)
+        for writing in self._of(source):
+            if not writing.is_past:
+                writing.is_past = writing.row.boot != boot
+                writing.is_absent = False
                 writing.alive_ms = now_ms
+
+    def handle_gone(self, source: str) -> None:
+        """The box is not there any more, and may come back in the same boot."""
+        self._present.discard(source)
+        for writing in self._of(source):
+            writing.is_absent = True
 
     def take_complete(self, now_ms: int) -> list[Complete]:
         """Recordings that became complete; each is handed out once in a run."""
         slept_ms = max(0, now_ms - self._looked_ms - LOOK_MS)
         self._looked_ms = now_ms
+        for call in [call for call, due_ms in self._unreadable.items() if due_ms <= now_ms]:
+            self._find(call, now_ms)
         complete = []
         for call, writing in list(self._writing.items()):
             writing.alive_ms += slept_ms
@@ -223,7 +246,8 @@ class Recordings:
 
     def next_due_ms(self) -> int | None:
         """When time alone completes a recording."""
-        return min((writing.due_ms for writing in self._writing.values()), default=None)
+        dues = [writing.due_ms for writing in self._writing.values()]
+        return min([*dues, *self._unreadable.values()], default=None)
 
     def _sweep(self) -> None:
         """Audio whose recording was stored just before the end of an earlier run; unknown folders stay."""
@@ -253,15 +277,33 @@ class Recordings:
         if call not in self._writing:
             row = self._index.get(call)
             if row is None or row.state != "writing":
+                self._unreadable.pop(call, None)
                 return None
-            self._open(row, now_ms)
-        return self._writing[call]
+            if now_ms >= self._unreadable.get(call, now_ms):
+                self._open(row, now_ms)
+        return self._writing.get(call)
+
+    def _of(self, source: str) -> list[_Writing]:
+        return [writing for writing in self._writing.values() if writing.row.source == source]
 
     def _open(self, row: RecordingRow, now_ms: int) -> None:
-        writer = SegmentWriter(self.audio_folder(row.call))
+        try:
+            writer = SegmentWriter(self.audio_folder(row.call))
+        except OSError as error:
+            self._note_unreadable(row.call, error, now_ms)
+            return
+        self._unreadable.pop(row.call, None)
         is_past = self._boots.get(row.source, row.boot) != row.boot
         declared = [*row.gaps, *self._unplaced.pop(row.call, [])]
-        self._writing[row.call] = _Writing(row, writer, now_ms, row.samples, declared, is_past=is_past)
+        is_absent = row.source not in self._present
+        self._writing[row.call] = _Writing(row, writer, now_ms, row.samples, declared, is_past, is_absent)
+
+    def _note_unreadable(self, call: str, error: OSError, now_ms: int) -> None:
+        """Said once until its files can be opened."""
+        if call not in self._unreadable:
+            remedy = "It is tried again; look for a virus scanner that holds it, or disk errors."
+            log.error("recording.unreadable", call=call, problem=str(error), remedy=remedy)
+        self._unreadable[call] = now_ms + UNREADABLE_RETRY_MS
 
 
 def _make_folders(root: Path) -> None:

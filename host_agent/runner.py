@@ -4,7 +4,7 @@ time."""
 import queue
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -23,6 +23,8 @@ MIN_WAIT_MS = 5
 ANSWER_S = 20.0
 """Wall time after which a stepped wait is answered though things still move: a backlog of hours takes longer
 than the time service has patience."""
+FALLBACK_MS = 1_000
+"""When the core is looked after again if it cannot say what is due."""
 STALL_S = 0.5
 """Wall time without progress after which a stepped wait says that it needs stepped time to pass."""
 
@@ -47,21 +49,28 @@ class Inputs:
             return None
 
 
+_Result = TypeVar("_Result")
+
+
 class Supervisor:
-    """Keeps one bad input from ending the agent: it is logged, counted, and the next one is handled."""
+    """Keeps one bad input from ending a thread of the agent: it is logged, counted, and the next one is
+    handled."""
 
     def __init__(self) -> None:
         self.failures = 0
 
-    def run(self, step: Callable[..., None], *args: Any) -> None:
+    def run(self, step: Callable[..., _Result], *args: Any) -> _Result | None:
+        """What the step returns; None if it failed."""
         try:
-            step(*args)
+            return step(*args)
         except AgentError as error:
             self.failures += 1
             log.error(error.code, problem=error.problem, remedy=error.remedy)
         except Exception:  # the supervisor of the core's thread
             self.failures += 1
-            log.exception("core.failed", step=step.__name__, remedy="Please report this with the log.")
+            name = getattr(step, "__name__", repr(step))
+            log.exception("core.failed", step=name, remedy="Please report this with the log.")
+        return None
 
 
 def run_in_wall_time(
@@ -75,7 +84,8 @@ def run_in_wall_time(
     now = clock.now()
     supervisor.run(core.tick, now)
     while True:
-        wait_ms = core.next_due_ms(now) - now.elapsed_ms
+        due_ms = supervisor.run(core.next_due_ms, now)
+        wait_ms = FALLBACK_MS if due_ms is None else due_ms - now.elapsed_ms
         item = inputs.get(max(MIN_WAIT_MS, wait_ms) / 1000)
         now = clock.now()
         for _ in range(MAX_BATCH):
@@ -88,7 +98,7 @@ def run_in_wall_time(
             item = inputs.get(0)
         supervisor.run(core.flush, now)
         supervisor.run(core.tick, now)
-        report(now)
+        supervisor.run(report, now)
 
 
 class SteppedRun:

@@ -12,13 +12,17 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import structlog
+
 from host_agent.errors import AgentError
-from host_agent.ports import SerialBytes, SerialLost
+from host_agent.ports import PortsSeen, SerialBytes, SerialLost
 
 BAUD = 921_600
 READ_TIMEOUT_S = 0.5
 MAX_UNWRITTEN = 256
 """Writes that wait for a port; beyond it they are dropped, and the link sends again."""
+
+log = structlog.get_logger()
 
 
 class BridgeKind(NamedTuple):
@@ -49,15 +53,50 @@ class PortFound(NamedTuple):
 
 
 def find_ports() -> list[PortFound]:
-    """All ports of devices in the table, by path."""
+    """All ports of devices in the table, by path.
+
+    Raises:
+        AgentError: `port.unlisted`, as when a device vanishes meanwhile.
+    """
     from serial.tools import list_ports
 
+    try:
+        ports = list_ports.comports()
+    except (OSError, TypeError, AttributeError, ValueError) as error:
+        raise AgentError(
+            "port.unlisted",
+            f"The system could not list its serial ports: {error}.",
+            "It is asked again; if this goes on, unplug the USB devices that are no boxes.",
+        ) from error
     found = []
-    for port in list_ports.comports():
+    for port in ports:
         bridge = BRIDGES.get((port.vid or 0, port.pid or 0))
         if bridge is not None:
             found.append(PortFound(port.device, port.serial_number or "", bridge))
     return sorted(found)
+
+
+class PortScan:
+    """Looks which ports are boxes now, and tells it when it changed."""
+
+    def __init__(self, put: Callable[[PortsSeen], None]) -> None:
+        self._put = put
+        self._seen: dict[str, str] | None = None
+        self._is_blind = False
+
+    def look(self) -> None:
+        """Once; what goes wrong is said once until it is well again."""
+        try:
+            ports = {found.path: found.serial_number for found in find_ports()}
+        except AgentError as error:
+            if not self._is_blind:
+                log.error(error.code, problem=error.problem, remedy=error.remedy)
+            self._is_blind = True
+            return
+        self._is_blind = False
+        if ports != self._seen:
+            self._seen = ports
+            self._put(PortsSeen(ports))
 
 
 def open_device(path: str, bridge: BridgeKind) -> Any:
@@ -178,7 +217,7 @@ def open_link(path: str, put: Callable[[SerialBytes | SerialLost], None]) -> Ser
     """Open `path` by the table's rules, or as an unknown bridge when it is not in it (a pseudo-terminal).
 
     Raises:
-        AgentError: as `open_device`.
+        AgentError: as `find_ports` and `open_device`.
     """
     bridge = next((found.bridge for found in find_ports() if found.path == path), UNKNOWN_BRIDGE)
     return SerialLink(path, open_device(path, bridge), put)

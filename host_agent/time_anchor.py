@@ -18,7 +18,8 @@ from host_agent.ports import Instant
 from protocol.event_json import EventRecord
 
 STEP_MS = 1_000
-"""A jump of the PC's clock against its own elapsed time from which on it is a step and not drift."""
+"""A jump of the PC's clock against its own elapsed time, from one look to the next, from which on it is a
+step and not drift."""
 LAST_MS = 253_402_300_799_999
 """The end of 9999."""
 TOLERANCE_MS = 250
@@ -125,13 +126,11 @@ class StepDetector:
         self._base_ms: int | None = None
 
     def check(self, now: Instant) -> int:
-        """The jump since the last one in ms (forward is positive), 0 for none."""
+        """The jump since the last look in ms (forward is positive), 0 for none; drift adds up to none."""
         base_ms = now.unix_ms - now.elapsed_ms
         jump_ms = 0 if self._base_ms is None else base_ms - self._base_ms
-        if self._base_ms is not None and abs(jump_ms) < STEP_MS:
-            return 0
         self._base_ms = base_ms
-        return jump_ms
+        return jump_ms if abs(jump_ms) >= STEP_MS else 0
 
 
 @dataclass(slots=True)

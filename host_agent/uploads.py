@@ -1,8 +1,10 @@
 """Recordings to the cloud: which one next and when (pure), and the HTTP of it (a worker's job).
 
 Rules:
-- One at a time, oldest first, unless the cloud asked for one; a failure backs off, a wrong hash too. One
-  that failed for a reason of its own goes to the end.
+- One at a time, oldest first, unless the cloud asked for one. One that failed goes to the end.
+- What fails by a reason of its own (refused, unreadable, a wrong hash) backs off by itself, and the others go
+  on; where the way fails (no connection, 401, 429, 5xx) all back off.
+- Of what the cloud has in another form (409) it is told once a day; the file stays.
 - Believed is only an answer that says `verified` and repeats the file's own SHA-256.
 """
 
@@ -11,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,41 @@ from host_agent.errors import AgentError
 from host_agent.trust import certificates
 
 PART_BYTES = 2 * 1024 * 1024
+PIECE_BYTES = 16 * 1024
+"""What is sent between two waits for the rate cap."""
 FIRST_WAIT_MS = 5_000
 MAX_WAIT_MS = 600_000
+DIFFERS_WAIT_MS = 86_400_000
+"""Until the cloud is told again that it has another recording of a call."""
 TIMEOUT_S = 30.0
+
+
+class UploadRefused(AgentError):
+    """The cloud's answer to an upload was a refusal.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(
+            "upload.refused",
+            f"The cloud refused the recording: HTTP {status} {words}",
+            "It is kept and sent again later; 401 or 403 means that this PC must be enrolled again.",
+        )
+        self.status = status
+
+
+def is_of_the_way(error: Exception) -> bool:
+    """An upload failed as any other would have now."""
+    if isinstance(error, UploadRefused):
+        return error.status in (401, 429) or error.status >= 500
+    return isinstance(error, AgentError) and error.code == "upload.unreachable"
+
+
+def is_other_kept(error: Exception) -> bool:
+    """The cloud keeps another recording of this call."""
+    return isinstance(error, UploadRefused) and error.status == HTTPStatus.CONFLICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +76,13 @@ class UploadJob:
     sent_parts: set[int] = field(default_factory=set, compare=False)
 
 
+@dataclass(slots=True)
+class _Waiting:
+    job: UploadJob
+    failures: int = 0
+    due_ms: int = 0
+
+
 class UploadQueue:
     """Order and back-off. Times are elapsed ms.
 
@@ -50,14 +92,14 @@ class UploadQueue:
 
     def __init__(self, draw: Callable[[], float]) -> None:
         self._draw = draw
-        self._jobs: dict[str, UploadJob] = {}
+        self._jobs: dict[str, _Waiting] = {}
         self._under_way: str | None = None
         self._failures = 0
         self._not_before_ms = 0
 
     def add(self, job: UploadJob) -> None:
         """A recording is stored and not yet verified."""
-        self._jobs.setdefault(job.call, job)
+        self._jobs.setdefault(job.call, _Waiting(job))
 
     def ask_first(self, call: str) -> None:
         """Somebody waits for this one."""
@@ -65,11 +107,13 @@ class UploadQueue:
             self._jobs = {call: self._jobs.pop(call), **self._jobs}
 
     def take(self, now_ms: int) -> UploadJob | None:
-        """The next one to send now, or None. Answer with `handle_done` or `handle_failed`."""
-        if self._under_way is not None or not self._jobs or now_ms < self._not_before_ms:
+        """The next one to send now, or None. Answer with `handle_done`, `handle_refused` or
+        `handle_failed`."""
+        if self._under_way is not None or now_ms < self._not_before_ms:
             return None
-        self._under_way = next(iter(self._jobs))
-        return self._jobs[self._under_way]
+        due = (call for call, waiting in self._jobs.items() if waiting.due_ms <= now_ms)
+        self._under_way = next(due, None)
+        return None if self._under_way is None else self._jobs[self._under_way].job
 
     def handle_done(self, call: str) -> None:
         """Verified."""
@@ -77,18 +121,32 @@ class UploadQueue:
         self._under_way = None
         self._failures = 0
 
-    def handle_failed(self, now_ms: int, *, gives_way: bool = False) -> None:
-        """Full-jitter back-off (each wait between half and the whole of a doubling bound).
-
-        Args:
-            gives_way: the others go first now.
-        """
-        call, self._under_way = self._under_way, None
-        if gives_way and call in self._jobs:
-            self._jobs[call] = self._jobs.pop(call)
-        bound_ms = min(FIRST_WAIT_MS << min(self._failures, 16), MAX_WAIT_MS)
+    def handle_failed(self, now_ms: int) -> None:
+        """The way failed: all wait."""
+        self._put_back()
+        self._not_before_ms = now_ms + self._draw_wait_ms(self._failures)
         self._failures += 1
-        self._not_before_ms = now_ms + round(bound_ms * (0.5 + 0.5 * self._draw()))
+
+    def handle_refused(self, now_ms: int, wait_ms: int | None = None) -> None:
+        """This one failed, and the way did not: it alone waits, for `wait_ms` or a back-off of its own."""
+        waiting = self._put_back()
+        if waiting is not None:
+            waiting.due_ms = now_ms + (self._draw_wait_ms(waiting.failures) if wait_ms is None else wait_ms)
+            waiting.failures += 1
+        self._failures = 0
+
+    def _put_back(self) -> _Waiting | None:
+        """The one under way goes to the end."""
+        call, self._under_way = self._under_way, None
+        if call is None or call not in self._jobs:
+            return None
+        self._jobs[call] = waiting = self._jobs.pop(call)
+        return waiting
+
+    def _draw_wait_ms(self, failures: int) -> int:
+        """Full-jitter back-off: between half and the whole of a doubling bound."""
+        bound_ms = min(FIRST_WAIT_MS << min(failures, 16), MAX_WAIT_MS)
+        return round(bound_ms * (0.5 + 0.5 * self._draw()))
 
     def drop(self, call: str) -> None:
         """There is nothing to send any more (its file is gone)."""
@@ -110,7 +168,7 @@ class UploadQueue:
         """When `take` gives something; None: nothing to send, or one is under way."""
         if self._under_way is not None or not self._jobs:
             return None
-        return self._not_before_ms
+        return max(self._not_before_ms, min(waiting.due_ms for waiting in self._jobs.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +255,8 @@ def _read_parts(path: Path) -> Iterator[bytes]:
 
 def _send_whole(client: Any, job: UploadJob, throttle: Callable[[int], None]) -> dict[str, Any]:
     data = job.path.read_bytes()
-    throttle(len(data))
-    headers = {
-        "Content-Type": "audio/ogg",
-        "Content-Digest": build_content_digest(data),
-        "CloudSeat-Samples": str(job.samples),
-    }
-    return _read_answer(client.put(job.call, content=data, headers=headers))
+    headers = _build_headers("audio/ogg", data) | {"CloudSeat-Samples": str(job.samples)}
+    return _read_answer(client.put(job.call, content=_read_pieces(data, throttle), headers=headers))
 
 
 def _send_parts(client: Any, job: UploadJob, throttle: Callable[[int], None]) -> dict[str, Any]:
@@ -212,22 +265,35 @@ def _send_parts(client: Any, job: UploadJob, throttle: Callable[[int], None]) ->
         count += 1
         if number in job.sent_parts:
             continue
-        throttle(len(part))
-        headers = {"Content-Type": "application/octet-stream", "Content-Digest": build_content_digest(part)}
-        _read_answer(client.put(f"{job.call}/parts/{number}", content=part, headers=headers))
+        headers = _build_headers("application/octet-stream", part)
+        pieces = _read_pieces(part, throttle)
+        _read_answer(client.put(f"{job.call}/parts/{number}", content=pieces, headers=headers))
         job.sent_parts.add(number)
     whole = {"sha256": job.sha256, "bytes": job.bytes, "parts": count, "samples": job.samples}
-    job.sent_parts.clear()  # whatever the answer is: verified, or to be sent again from the first on
-    return _read_answer(client.post(f"{job.call}/complete", json=whole))
+    answer = client.post(f"{job.call}/complete", json=whole)
+    if answer.status_code != HTTPStatus.CONFLICT:
+        job.sent_parts.clear()  # verified, or to be sent again from the first on
+    return _read_answer(answer)
+
+
+def _build_headers(content_type: str, body: bytes) -> dict[str, str]:
+    return {
+        "Content-Type": content_type,
+        "Content-Length": str(len(body)),
+        "Content-Digest": build_content_digest(body),
+    }
+
+
+def _read_pieces(body: bytes, throttle: Callable[[int], None]) -> Iterator[bytes]:
+    for start in range(0, len(body), PIECE_BYTES):
+        piece = body[start : start + PIECE_BYTES]
+        throttle(len(piece))
+        yield piece
 
 
 def _read_answer(response: Any) -> dict[str, Any]:
     if response.status_code >= 300:
-        raise AgentError(
-            "upload.refused",
-            f"The cloud refused the recording: HTTP {response.status_code} {response.text[:200]}",
-            "It is kept and sent again later; 401 or 403 means that this PC must be enrolled again.",
-        )
+        raise UploadRefused(response.status_code, response.text[:200])
     try:
         body = response.json()
     except ValueError:

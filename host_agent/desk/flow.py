@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from host_agent.ages import Ages
 from host_agent.desk.cloud_questions import ask_for_tickets, ping
 from host_agent.desk.drafts import DraftTable, says_something
 from host_agent.desk.reach import EVERY_MS as PING_EVERY_MS
@@ -62,6 +63,7 @@ class DeskFlow:
         identity: Identity,
         worker: Worker,
         offset: CloudOffset,
+        ages: Ages,
         retention_days: int,
     ) -> None:
         self.window = window
@@ -71,6 +73,7 @@ class DeskFlow:
         self._identity = identity
         self._worker = worker
         self._offset = offset
+        self._ages = ages
         self._retention_days = retention_days
         self._watch = CloudWatch()
         self._access: CloudAccess | None = None
@@ -139,8 +142,8 @@ class DeskFlow:
             self._ask_for_tickets(access, now)
         if now.elapsed_ms >= self._prune_due_ms:
             self._prune_due_ms = now.elapsed_ms + PRUNE_EVERY_MS
-            before_ms = now.unix_ms - self._retention_days * DAY_MS
-            self._drafts.prune(self._identity.agent_id, before_ms)
+            if (unix_ms := self._ages.now_ms(now)) is not None:
+                self._drafts.prune(self._identity.agent_id, unix_ms - self._retention_days * DAY_MS)
 
     def next_due_ms(self) -> int | None:
         """When `advance` has something to do, elapsed ms."""

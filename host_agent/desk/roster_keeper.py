@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from host_agent.ages import Ages
 from host_agent.desk.cloud_questions import Fetched, fetch_roster
 from host_agent.desk.roster import Roster, decode_roster
 from host_agent.desk.roster_cache import RosterCache
@@ -44,9 +45,12 @@ class RosterKeeper:
         roster: None while there is none.
     """
 
-    def __init__(self, worker: Worker, retention_ms: int, handle_revoked: Callable[[], None]) -> None:
+    def __init__(
+        self, worker: Worker, ages: Ages, retention_ms: int, handle_revoked: Callable[[], None]
+    ) -> None:
         self.roster: Roster | None = None
         self._worker = worker
+        self._ages = ages
         self._retention_ms = retention_ms
         self._handle_revoked = handle_revoked
         self._access: _Access | None = None
@@ -115,7 +119,9 @@ class RosterKeeper:
         self._failures += 1
 
     def _forget_old(self, now: Instant) -> None:
-        if self.roster is not None and now.unix_ms - self._confirmed_ms > self._retention_ms:
+        if self.roster is None or (unix_ms := self._ages.now_ms(now)) is None:
+            return
+        if unix_ms - self._confirmed_ms > self._retention_ms:
             log.warning("roster.expired", remedy="It was erased; a new one comes when the cloud answers.")
             self._erase()
 

@@ -20,6 +20,7 @@ class FakeCloud:
     Attributes:
         stored: call id → bytes of each verified recording.
         misbehave: `wrong_hash` (200 with another hash), `refuse` and `refuse part N` (503), empty: behaves.
+        refused: call id → the status with which its recording is refused.
         requests: "METHOD path" of each request.
         roster: what agents get; None: their token was taken back.
         tickets: draft → the ticket that it became.
@@ -31,6 +32,7 @@ class FakeCloud:
         self.stored: dict[str, bytes] = {}
         self.parts: dict[tuple[str, int], bytes] = {}
         self.misbehave = ""
+        self.refused: dict[str, int] = {}
         self.requests: list[str] = []
         self.claim_code = "CLAIM"
         self.roster: Any = None
@@ -114,6 +116,8 @@ class FakeCloud:
         call = parts[0]
         if len(parts) == 2:
             whole = json.loads(body)
+            if call in self.refused:
+                return self.refused[call], {"error": {"reason": "already_verified"}}
             data = b"".join(self.parts[call, number] for number in range(whole["parts"]))
             if hashlib.sha256(data).hexdigest() != whole["sha256"]:
                 return 422, {"error": "hash"}
@@ -126,6 +130,8 @@ class FakeCloud:
         if len(parts) == 3:
             self.parts[call, int(parts[2])] = body
             return 200, {}
+        if call in self.refused:
+            return self.refused[call], {"error": {"reason": "not_yours"}}
         return self._store(call, body)
 
     def _store(self, call: str, data: bytes) -> tuple[int, Any]:

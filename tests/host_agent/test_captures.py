@@ -1,6 +1,7 @@
 """What a box's ear failed on, as files on the agent's disk."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -158,3 +159,16 @@ def test_a_disk_without_room_costs_the_capture_only(desk: Desk) -> None:
     board.state("ring_started", 5, call=0)
     desk.run(200)
     assert desk.events("ring_started") and board.is_idle
+
+
+def test_a_capture_that_cannot_be_deleted_now_does_not_keep_the_others(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    for call in (CALL, CALL + 1):
+        board.play(CAPTURE, 0, ALAW)
+        capture(desk, board, call)
+    locked = desk.settings.data_dir / "captures" / f"{board.source}-{board.boot}-{CALL}.wav"
+    locked.unlink()
+    (locked / "open").mkdir(parents=True)  # as on Windows while a player has it open
+    os.utime(locked, (1, 1))
+    desk.core.parts.housekeeping.captures.prune(1 << 62)
+    assert files(desk) == [locked.with_suffix(".json").name, locked.name]

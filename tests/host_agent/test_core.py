@@ -15,11 +15,12 @@ from host_agent.database import spool_full
 from host_agent.ports import BrokerUp, JobDone, PortsSeen, SerialBytes
 from host_agent.publisher import MAX_WAIT_MS
 from protocol.const import PROTOCOL_VERSION
+from protocol.event_json import EventRecord
 from protocol.events import BOX_EVENTS
 from protocol.link import LinkEnd
 from protocol.messages import encode_message
 from tests.host_agent.board import Board
-from tests.host_agent.desk import START_MS, Desk
+from tests.host_agent.desk import START_MS, STEP_MS, Desk
 
 SECOND = 1000
 
@@ -69,6 +70,33 @@ def test_a_full_spool_acknowledges_nothing_and_goes_on_by_itself(desk: Desk) -> 
     desk.run(3 * SECOND)
     assert board.is_idle
     assert desk.core.parts.spool.backlog().count == 401 > held
+
+
+def test_one_event_that_nobody_can_hear_keeps_the_others_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, ports=("P1", "P2"))
+    first, second = desk.plug("P1", Board()), desk.plug("P2", Board("b1b2c3d4e5f6"))
+    handle_event = desk.core.parts.recordings.handle_event
+
+    def fail_for_the_first(event: EventRecord, now_ms: int) -> None:
+        if event.source == first.source:
+            raise ValueError("no such event")
+        handle_event(event, now_ms)
+
+    monkeypatch.setattr(desk.core.parts.recordings, "handle_event", fail_for_the_first)
+    for board in (first, second):
+        ring(board, desk.clock.now().elapsed_ms)
+    desk.clock.advance(STEP_MS)
+    now = desk.clock.now()
+    for path, board in desk.boards.items():
+        desk.core.handle(SerialBytes(path, board.poll(now.elapsed_ms)), now)
+    with pytest.raises(ExceptionGroup) as caught:
+        desk.core.flush(now)
+    assert [str(error) for error in caught.value.exceptions] == ["no such event"]
+    desk.run(SECOND)
+    assert first.is_idle and second.is_idle
+    assert desk.core.parts.spool.held(second.source, second.boot) == [(0, 0)]
 
 
 def test_events_wait_for_the_broker_and_go_in_order(desk: Desk) -> None:

@@ -128,6 +128,15 @@ def test_a_draft_of_which_no_ticket_comes_goes_with_its_event_and_not_before(tmp
         assert (count_drafts(world), drafts_made(world)) == (0, [])
 
 
+def test_a_clock_that_jumps_ahead_takes_no_draft(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        assert Browser(world.page.port).ask("POST", "/draft", body(""))[0] == 204
+        world.desk.clock.jump(400 * DAY_MS)
+        world.desk.clock.advance(PRUNE_EVERY_MS)
+        world.desk.run(20)
+        assert count_drafts(world) == 1
+
+
 def test_nothing_is_finished_that_says_nothing(tmp_path: Path) -> None:
     with page_desk(tmp_path) as world:
         status, _, _ = Browser(world.page.port).ask("POST", "/finish", body("", items=[], note="  "))

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from host_agent.database import open_database, transaction
+from host_agent.ages import START_HOLD_MS
+from host_agent.database import open_database, spool_full, transaction
+from host_agent.disk import CHECK_EVERY_MS
 from host_agent.errors import AgentError
 from host_agent.gaps import Gap
+from host_agent.housekeeping import MAX_EXPIRED
 from host_agent.opus import encode_recording
 from host_agent.segments import SegmentWriter
 from host_agent.spool import Spool
@@ -100,6 +103,74 @@ def test_a_low_disk_takes_the_oldest_and_no_more_than_it_must(tmp_path: Path) ->
     assert [path.exists() for path in paths] == [False, False, True, True]
 
 
+def lock(path: Path) -> None:
+    """It cannot be deleted, as on Windows while a player has it open."""
+    path.unlink()
+    (path / "open").mkdir(parents=True)
+
+
+def test_a_low_disk_leaves_out_a_recording_that_cannot_be_deleted_now(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, disk_reserve_mb=100)
+    desk.connect()
+    locked, *others = verified(desk, desk.plug("P1", Board()), 3)
+    lock(locked)
+    desk.free_bytes = 0
+    with capture_logs() as logs:
+        desk.run(11 * SECOND)
+    assert [path.exists() for path in others] == [False, False]
+    assert "recording.not_deleted" in {entry["event"] for entry in logs}
+    (row,) = desk.core.parts.housekeeping.index.in_state("verified")
+    assert row.call == locked.stem, "it is tried again"
+
+
+def test_retention_leaves_out_a_recording_that_cannot_be_deleted_now(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, recording_retention_days=1)
+    desk.connect()
+    locked, other = verified(desk, desk.plug("P1", Board()), 2)
+    lock(locked)
+    desk.clock.advance(25 * HOUR)
+    desk.tick()
+    assert not other.exists()
+    (locked / "open").rmdir()
+    locked.rmdir()
+    desk.clock.advance(HOUR)
+    desk.tick()
+    assert desk.core.parts.housekeeping.index.in_state("verified") == []
+
+
+def test_a_low_disk_takes_no_more_than_fifty_in_one_look(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, disk_reserve_mb=100)
+    index = desk.core.parts.housekeeping.index
+    for number in range(MAX_EXPIRED + 1):
+        call = f"{SOURCE}-{BOOT}-{number}"
+        index.begin(call, SOURCE, BOOT, number, START_MS + number)
+        index.store(call, 800, [], 1000, "00")
+        index.verify(call, START_MS)
+    desk.free_bytes = 0
+    desk.clock.advance(CHECK_EVERY_MS)
+    desk.tick()
+    (left,) = index.in_state("verified")
+    assert left.call == f"{SOURCE}-{BOOT}-{MAX_EXPIRED}"
+
+
+def test_a_spool_that_cannot_be_pruned_does_not_blind_the_disk_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def have_no_room(*_: object) -> int:
+        raise spool_full()
+
+    desk = Desk(tmp_path, disk_reserve_mb=100)
+    desk.connect()
+    (path,) = verified(desk, desk.plug("P1", Board()), 1)
+    monkeypatch.setattr(desk.core.parts.spool, "prune", have_no_room)
+    desk.clock.advance(START_HOLD_MS)
+    desk.free_bytes = 0
+    with capture_logs() as logs:
+        desk.run(31 * SECOND)
+    assert not path.exists() and not desk.core.parts.recordings.has_room
+    assert [entry["event"] for entry in logs].count("spool.full") == 1
+
+
 def test_a_clock_that_jumps_ahead_lets_nothing_go_before_somebody_can_put_it_right(tmp_path: Path) -> None:
     desk = Desk(tmp_path, disk_reserve_mb=0)
     desk.connect()
@@ -109,6 +180,65 @@ def test_a_clock_that_jumps_ahead_lets_nothing_go_before_somebody_can_put_it_rig
     assert path.exists()
     desk.clock.advance(24 * HOUR)
     desk.run(20 * SECOND)
+    assert not path.exists()
+
+
+def let_drift(desk: Desk, days: int) -> None:
+    """The PC's clock gains 50 ppm on its own elapsed time, as crystals do."""
+    for _ in range(days * 24 * 6):
+        desk.clock.advance(600 * SECOND)
+        desk.clock.jump(30)
+        desk.tick()
+
+
+def test_a_clock_that_drifts_does_not_step_and_old_recordings_go(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, recording_retention_days=1)
+    desk.connect()
+    (path,) = verified(desk, desk.plug("P1", Board()), 1)
+    desk.boards.clear()
+    let_drift(desk, days=2)
+    assert desk.events("clock_stepped") == []
+    assert not path.exists()
+
+
+def test_a_small_step_of_the_clock_holds_nothing_up(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, recording_retention_days=1)
+    desk.connect()
+    (path,) = verified(desk, desk.plug("P1", Board()), 1)
+    desk.clock.advance(24 * HOUR)
+    desk.clock.jump(30 * 60 * SECOND)
+    desk.run(20 * SECOND)
+    assert desk.events("clock_stepped")
+    assert not path.exists()
+
+
+def start_under_a_clock_of_next_year(tmp_path: Path) -> tuple[Desk, Path]:
+    """The agent starts anew under a clock that is 400 days ahead, over one verified recording."""
+    desk = Desk(tmp_path)
+    (path,) = verified(desk, desk.plug("P1", Board()), 1)
+    desk.clock.jump(400 * 24 * HOUR)
+    desk.restart()
+    return desk, path
+
+
+def test_a_clock_that_is_wrong_from_the_start_lets_nothing_go_before_the_cloud_can_say_so(
+    tmp_path: Path,
+) -> None:
+    desk, path = start_under_a_clock_of_next_year(tmp_path)
+    desk.connect()
+    desk.run(20 * SECOND)
+    assert path.exists()
+    desk.tell_time(-400 * 24 * HOUR)
+    desk.clock.advance(2 * START_HOLD_MS)
+    desk.tick()
+    assert path.exists(), "by the cloud's time it is young"
+
+
+def test_without_the_cloud_things_go_by_the_pcs_clock_after_some_hours(tmp_path: Path) -> None:
+    desk, path = start_under_a_clock_of_next_year(tmp_path)
+    desk.connect()
+    desk.clock.advance(START_HOLD_MS)
+    desk.tick()
     assert not path.exists()
 
 

@@ -80,6 +80,25 @@ def test_boxes_that_change_places_keep_their_calls_apart(desk: Desk) -> None:
     assert desk.core.parts.boxes.attached == {board.source: port for port, board in swapped.items()}
 
 
+def test_a_box_that_moved_is_not_gone_when_its_old_port_stays_silent(tmp_path: Path) -> None:
+    """The cable was put into another socket, and the system did not say that the first port is lost."""
+    desk = Desk(tmp_path, ports=("P1", "P2"))
+    desk.connect()
+    board = desk.plug("P1", Board())
+    board.state("self_test", 5, item="line", passed=True)
+    desk.run(SECOND)
+    desk.boards.clear()
+    for _ in range(30):
+        desk.run(SECOND)
+        if not desk.core.parts.boxes._ports["P1"].session.is_open:
+            break
+    assert desk.core.parts.boxes.attached == {board.source: "P1"}
+    desk.plug("P2", board)
+    desk.run(20 * SECOND)
+    assert desk.events("box_detached") == []
+    assert desk.core.parts.boxes.attached == {board.source: "P2"}
+
+
 def test_one_box_that_goes_leaves_the_others_alone(desk: Desk) -> None:
     boards = build_boards()
     desk.boards.update(boards)

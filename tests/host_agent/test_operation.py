@@ -65,6 +65,24 @@ def test_each_fault_is_found_with_its_remedy(tmp_path: Path, cloud: FakeCloud) -
     assert findings["broker"].passed is None
 
 
+@pytest.mark.parametrize("is_running", [False, True])
+def test_a_broker_that_is_not_there_is_found(
+    tmp_path: Path, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, is_running: bool
+) -> None:
+    monkeypatch.setattr("host_agent.doctor.BROKER_TIMEOUT_S", 0.2)
+    cloud.mqtt_port = free_port()
+    save_credentials(tmp_path, enrol(cloud.url, "CLAIM", "a1b2c3d4e5f6", "desk-pc", "0.1.0"))
+    lock = InstanceLock(tmp_path)
+    if not is_running:
+        lock.release()
+    settings = AgentSettings(data_dir=tmp_path, cloud_url=cloud.url, ports=("/dev/ttyNOTHERE",), page_port=0)
+    finding = look(settings)["broker"]
+    lock.release()
+    assert finding.passed is False
+    assert f"127.0.0.1:{cloud.mqtt_port}" in finding.value
+    assert finding.remedy.startswith("Check the network and the broker")
+
+
 def test_beside_a_running_agent_the_port_is_left_alone(
     tmp_path: Path, cloud: FakeCloud, cable: Cable
 ) -> None:

@@ -308,13 +308,15 @@ def test_recordings_play_without_the_cloud_and_leave_a_row(world: PageDesk, brow
     with world.lock:
         world.board.play(call, 0, b"\xd5\x55" * 4000)
         world.desk.run(500)
+    world.say("audio_gap", call=call, first_sample=2000, samples=1000, reason="overrun")
     world.say("recording_stopped", call=call, samples=8000)
     world.say("on_hook", call=call, by="phone")
     with world.lock:
         world.desk.tick()
         world.desk.work("encode")
     name = world.name_of(call)
-    assert f'data-play="{name}"' in browser.ask("GET", "/")[2].decode()
+    row = f'data-play="{name}" data-gaps="[[0.25, 0.125]]"'  # shares of the length, for the player's bar
+    assert row in browser.ask("GET", "/")[2].decode()
     assert browser.ask("GET", f"/recording?call={name}")[0] == 404  # not before the row is written
     status, _, body = browser.ask("POST", "/play", {"call": name})
     url = json.loads(body)["url"]

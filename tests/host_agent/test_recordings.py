@@ -12,12 +12,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from host_agent import intake
 from host_agent.errors import AgentError
 from host_agent.gaps import Gap, bound, covered_until, find_gaps
 from host_agent.opus import build_alaw_table, encode_recording, fill_gaps
-from host_agent.recordings import ABSENT_MS, LEEWAY_MS, LOOK_MS, SETTLE_MS, Complete
+from host_agent.recordings import (
+    ABSENT_MS,
+    LEEWAY_MS,
+    LOOK_MS,
+    SETTLE_MS,
+    UNREADABLE_RETRY_MS,
+    Complete,
+)
 from host_agent.segments import (
     SEGMENT_SAMPLES,
     SegmentWriter,
@@ -360,6 +368,84 @@ def test_a_killed_agent_goes_on_with_the_recording(desk: Desk) -> None:
     desk.run(5 * SECOND)
     desk.work("encode")
     assert desk.events("recording_stored")[0]["fields"] == {"call": call_id(board, call), "samples": 2000}
+
+
+def test_one_file_that_cannot_be_read_stops_neither_the_start_nor_another_box(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ports=("P1", "P2"))
+    board = desk.plug("P1", Board())
+    call = board.state("off_hook", 0, call=0, by="phone")
+    board.state("recording_started", 0, call=call, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    (audio,) = list_segments(desk.core.parts.recordings.audio_folder(call_id(board, call)))
+    held = audio.read_bytes()
+    desk.core.parts.recordings.close()
+    audio.unlink()
+    audio.mkdir()  # open says EISDIR, as it would say EIO
+    with capture_logs() as logs:
+        desk.restart()
+        desk.connect()
+        other = desk.plug("P2", Board("b1b2c3d4e5f6"))
+        board.play(call, 1000, b"\x5a" * 1000)
+        board.state("recording_stopped", 250, call=call, samples=2000)
+        other.state("ring_started", 5, call=0)
+        desk.run(UNREADABLE_RETRY_MS + SECOND)
+    assert {event["source"] for event in desk.events("ring_started")} == {other.source}
+    assert board.is_idle and other.is_idle
+    assert [entry["event"] for entry in logs].count("recording.unreadable") == 1
+    audio.rmdir()
+    audio.write_bytes(held)
+    desk.run(UNREADABLE_RETRY_MS + SETTLE_MS + 2 * SECOND)
+    desk.work("encode")
+    (stored,) = desk.events("recording_stored")
+    assert stored["fields"]["samples"] == 2000
+    assert stored["fields"]["gaps"] == [[1000, 1000]]
+
+
+def unplug_for(desk: Desk, minutes: int) -> None:
+    """The cable is out for so long; looked at as often as the agent looks."""
+    desk.unplug("P1")
+    for _ in range(minutes * 60):
+        desk.clock.advance(SECOND)
+        desk.tick()
+    desk.absent.clear()
+
+
+def test_a_cable_that_is_out_for_forty_minutes_costs_a_hole_and_not_the_recording(desk: Desk) -> None:
+    """The box has a supply of its own and goes on with the call."""
+    board = desk.plug("P1", Board())
+    call = board.state("off_hook", 0, call=0, by="phone")
+    board.state("recording_started", 0, call=call, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    unplug_for(desk, minutes=40)
+    desk.plug("P1", board)
+    desk.run(3 * SECOND)
+    assert desk.core.parts.recordings.writing() == 1
+    board.play(call, 19_200_000, b"\x5a" * 1000)
+    board.state("audio_gap", 2_401_000, call=call, first_sample=1000, samples=19_199_000, reason="host_away")
+    board.state("recording_stopped", 2_402_000, call=call, samples=19_201_000)
+    desk.run(2 * SECOND)
+    (job,) = [job for job in desk.worker.jobs if job[0] == "encode"]
+    assert job[1] == call_id(board, call)
+    row = desk.core.parts.housekeeping.index.get(job[1])
+    assert row is not None
+    assert (row.samples, row.gaps) == (19_201_000, [Gap(1000, 19_199_000, "host_away")])
+
+
+def test_a_box_that_stays_away_is_waited_for_six_hours(desk: Desk) -> None:
+    board = desk.plug("P1", Board())
+    call = board.state("off_hook", 0, call=0, by="phone")
+    board.state("recording_started", 0, call=call, codec="alaw")
+    board.play(call, 0, b"\x5a" * 1000)
+    desk.run(SECOND)
+    unplug_for(desk, minutes=359)
+    assert desk.core.parts.recordings.writing() == 1
+    desk.boards.clear()
+    for _ in range(120):
+        desk.clock.advance(SECOND)
+        desk.tick()
+    assert desk.core.parts.recordings.writing() == 0
 
 
 def test_killed_while_encoding_it_encodes_again(desk: Desk) -> None:

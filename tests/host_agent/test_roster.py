@@ -176,6 +176,17 @@ def test_it_is_erased_when_nobody_confirms_it_for_long(tmp_path: Path) -> None:
         assert names_in(world) == set() and not (tmp_path / FILE).exists()
 
 
+def test_a_clock_that_jumps_ahead_erases_it_only_after_a_day(tmp_path: Path) -> None:
+    with page_desk(tmp_path) as world:
+        world.cloud.close()
+        world.desk.clock.jump(400 * 86_400_000)
+        world.desk.tick()
+        assert names_in(world) and (tmp_path / FILE).exists()
+        world.desk.clock.advance(86_400_000)
+        world.desk.tick()
+        assert names_in(world) == set() and not (tmp_path / FILE).exists()
+
+
 def test_a_cache_of_other_credentials_is_replaced_from_the_cloud(tmp_path: Path) -> None:
     RosterCache(tmp_path, "of an earlier life").store("tag", json.dumps(build_roster()).encode())
     with page_desk(tmp_path) as world:  # named in the log, thrown away, fetched anew

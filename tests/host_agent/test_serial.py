@@ -9,10 +9,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from host_agent.boxes import Boxes
 from host_agent.errors import AgentError
-from host_agent.ports import SerialBytes, SerialLost
-from host_agent.serial_link import BRIDGES, UNKNOWN_BRIDGE, find_ports, open_device, open_link
+from host_agent.ports import Instant, PortsSeen, SerialBytes, SerialLost
+from host_agent.serial_link import (
+    BRIDGES,
+    UNKNOWN_BRIDGE,
+    PortScan,
+    find_ports,
+    open_device,
+    open_link,
+)
 
 WAIT_S = 10
 
@@ -103,3 +112,36 @@ def test_only_devices_of_the_table_are_boxes(monkeypatch: pytest.MonkeyPatch) ->
     ]
     monkeypatch.setattr(list_ports, "comports", lambda: devices)
     assert [(found.path, found.serial_number) for found in find_ports()] == [("COM9", "S1")]
+
+
+def vanish() -> list[Any]:
+    """A device that goes while the system is asked about it."""
+    raise TypeError("expected str, got NoneType")
+
+
+def test_the_scan_goes_on_after_a_device_that_vanished_while_ports_were_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box = SimpleNamespace(vid=0x303A, pid=0x4001, device="COM9", serial_number="S1")
+    seen: list[Any] = []
+    scan = PortScan(seen.append)
+    with capture_logs() as logs:
+        for list_ports in (lambda: [box], vanish, vanish, list, vanish):
+            monkeypatch.setattr("serial.tools.list_ports.comports", list_ports)
+            scan.look()
+    assert seen == [PortsSeen({"COM9": "S1"}), PortsSeen({})]
+    assert [entry["event"] for entry in logs] == ["port.unlisted", "port.unlisted"]
+
+
+def test_a_port_that_cannot_be_listed_now_is_opened_later(
+    ends: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, path = ends
+    boxes = Boxes(lambda path: open_link(path, lambda _: None), {path})
+    with monkeypatch.context() as now, capture_logs() as logs:
+        now.setattr("serial.tools.list_ports.comports", vanish)
+        boxes.open_due(Instant(0, 0))
+    assert [entry["event"] for entry in logs] == ["port.unlisted"]
+    boxes.open_due(Instant(60_000, 60_000))
+    assert boxes.session(path) is not None
+    boxes.close()

@@ -63,12 +63,15 @@
   let lastCall = callNow()?.dataset.call ?? "";
   let loading = null;
 
-  async function loadForm(call) {
+  async function loadForm(call, arrived = () => {}) {
     if (loading === call) return;
     loading = call;
     try {
       const answer = await fetch(`/form?call=${encodeURIComponent(call)}`);
-      if (answer.ok) $("#ticket").innerHTML = await answer.text();
+      if (answer.ok) {
+        $("#ticket").innerHTML = await answer.text();
+        arrived();
+      }
     } finally {
       loading = null;
       followCall();
@@ -84,7 +87,7 @@
     if (!call || call === formCall()) {
       lastCall = call || lastCall;
       if (call && form() && !$("#place").value) $("#place").value = pop.dataset.place;
-    } else if (call !== lastCall && (!isWriting() || (pop.dataset.answered === "1" && pop.dataset.state === "talking"))) {
+    } else if (loading === null && call !== lastCall && (!isWriting() || (pop.dataset.answered === "1" && pop.dataset.state === "talking"))) {
       lastCall = call;
       loadForm(call);
     }
@@ -140,24 +143,29 @@
     }
   }
 
-  // What was being typed at the console when the cloud went away came along in the address.
+  // What was being typed at the console when the cloud went away came along in the address, with its call: another may
+  // be ringing by now.
   function takeOver() {
-    if (!location.hash.startsWith("#draft=") || !form()) return;
+    if (!location.hash.startsWith("#draft=")) return;
     try {
       const { call, fields } = JSON.parse(decodeURIComponent(location.hash.slice(7)));
-      if (call === formCall() && !isWriting()) {
-        for (const [name, value] of Object.entries(fields)) {
-          $$(`[name="${CSS.escape(name)}"]`, form()).forEach((field) => {
-            if (field.type === "radio" || field.type === "checkbox") field.checked = [value].flat().includes(field.value);
-            else field.value = value ?? "";
-          });
-        }
-        chooseKind($("[name=kind]:checked")?.value);
-        typed();
-      }
+      if (form() && call === formCall()) fill(fields);
+      else loadForm(call, () => fill(fields));
     } finally {
       history.replaceState(null, "", "/");
     }
+  }
+
+  function fill(fields) {
+    if (!form() || isWriting()) return;
+    for (const [name, value] of Object.entries(fields)) {
+      $$(`[name="${CSS.escape(name)}"]`, form()).forEach((field) => {
+        if (field.type === "radio" || field.type === "checkbox") field.checked = [value].flat().includes(field.value);
+        else field.value = value ?? "";
+      });
+    }
+    chooseKind($("[name=kind]:checked")?.value);
+    typed();
   }
 
   // --- items ------------------------------------------------------------------------------------------------
@@ -197,11 +205,28 @@
 
   const audio = $("#player audio");
 
+  // The bar above the browser's own controls: what of the recording is missing, and how far it is played.
+  function drawGaps(gaps) {
+    const bar = $(".player-gaps");
+    bar.hidden = gaps.length === 0;
+    bar.replaceChildren(...gaps.map(([first, share]) => {
+      const gap = document.createElement("span");
+      gap.style.left = `${first * 100}%`;
+      gap.style.width = `${share * 100}%`;
+      return gap;
+    }));
+  }
+
+  function showPlayed() {
+    $(".player-gaps").style.setProperty("--played", `${(audio.currentTime / audio.duration || 0) * 100}%`);
+  }
+
   async function play(row) {
     const call = row?.dataset.play;
     if (!call) return;
     $("#player").hidden = false;
     $("[data-player-problem]").hidden = true;
+    drawGaps(JSON.parse(row.dataset.gaps));
     $("[data-playing]").textContent = `${$(".number", row).textContent} ${$(".when", row).textContent}`;
     try {
       const answer = await send("/play", { call });
@@ -236,24 +261,31 @@
   // The agent says when the cloud is there for good; this browser must reach it too, or it would be stranded.
   let isLeaving = false;
 
-  async function mayReturn() {
-    const isDue = $("#banner [data-may-return]")?.dataset.mayReturn === "1";
-    const isHeld = isWriting() || callNow()?.dataset.state === "ringing" || !audio.paused;
+  const isDue = () => $("#banner [data-may-return]")?.dataset.mayReturn === "1";
+  const isHeld = () => isWriting() || callNow()?.dataset.state === "ringing" || !audio.paused;
+
+  function mayReturn() {
     const holding = $("[data-holding]");
     if (holding) holding.hidden = !isWriting();
-    if (isDue && !isHeld && !isLeaving) leave();
+    if (isDue() && !isHeld() && !isLeaving) leave();
   }
 
   async function leave() {
     isLeaving = true;
     try {
       await fetch(`${consoleUrl}/healthz`, { mode: "no-cors", cache: "no-store", signal: AbortSignal.timeout(3000) });
-      const drafted = sessionStorage.getItem("drafted");
-      sessionStorage.removeItem("drafted");
-      location.href = `${consoleUrl}/desk${drafted ? `#drafted=${drafted}` : ""}`;
+      if (isHeld()) isLeaving = false; // somebody began to write meanwhile
+      else goBack();
     } catch {
       setTimeout(() => { isLeaving = false; mayReturn(); }, 2000);
     }
+  }
+
+  // The console is told which drafts became tickets here, so that it does not offer them again.
+  function goBack() {
+    const drafted = sessionStorage.getItem("drafted");
+    sessionStorage.removeItem("drafted");
+    location.href = `${consoleUrl}/desk${drafted ? `#drafted=${drafted}` : ""}`;
   }
 
   // --- wiring -----------------------------------------------------------------------------------------------
@@ -287,6 +319,7 @@
   document.addEventListener("click", (event) => {
     const at = (selector) => event.target.closest(selector);
     if (at("[data-group]")) openGroup(at("[data-group]"));
+    if (at("[data-return]")) { event.preventDefault(); goBack(); }
     if (at("[data-new]")) loadForm(callNow()?.dataset.call ?? "");
     if (at("[data-older]")) showOlder(at("[data-older]"));
     if (at("[data-row] .row-end")) play(at("[data-row]"));
@@ -294,6 +327,7 @@
   });
   audio.addEventListener("error", () => { $("[data-player-problem]").hidden = !audio.src; });
   audio.addEventListener("pause", mayReturn);
+  audio.addEventListener("timeupdate", showPlayed);
   setInterval(tick, 500);
   tick();
   takeOver();
