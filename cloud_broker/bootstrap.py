@@ -112,7 +112,7 @@ def build_consumer(cloud: Cloud, connection: Connection) -> Consumer:
 
 def build_nightly(cloud: Cloud) -> Nightly:
     """The thread that works at night; not started."""
-    return Nightly(cloud.database, cloud.clock, cloud.settings.reconcile_at_ms)
+    return Nightly(cloud.database, cloud.clock, cloud.settings.reconcile_at_ms, cloud.recordings)
 
 
 def build_broker(settings: Settings, secret: bytes) -> Broker:

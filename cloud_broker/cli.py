@@ -232,6 +232,33 @@ def new_user(
         print(add_user(cloud.database, cloud.people, username, name, role, desk))
 
 
+@app.command("set-password")
+def set_password(
+    username: Annotated[str, typer.Option(help="log-in name")],
+    data_dir: DataDir = None,
+) -> None:
+    """Give a person a new password, which is asked for twice; sessions and tokens of theirs are closed.
+
+    Example: cloudseat-cloud set-password --username wang
+    """
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        password = typer.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+        cloud.people.set_password(username, password)
+
+
+@app.command("disable-user")
+def disable_user(
+    username: Annotated[str, typer.Option(help="log-in name")],
+    data_dir: DataDir = None,
+) -> None:
+    """Shut a person out; sessions and tokens of theirs are closed. What they did keeps their name.
+
+    Example: cloudseat-cloud disable-user --username wang
+    """
+    with _clear_errors(), _open_cloud(load_settings(data_dir=data_dir)) as cloud:
+        cloud.people.disable(username)
+
+
 @app.command("mosquitto-config")
 def mosquitto_config(
     folder: Annotated[Path, typer.Option("--dir", help="where mosquitto.conf, acl and passwd go")],

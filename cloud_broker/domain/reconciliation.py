@@ -25,7 +25,7 @@ PLACES = ("box", "spool", "cloud", "link", "unknown")
 
 class Gap(NamedTuple):
     """What is missing. `kind` is event (`first`..`last` of `boot`), recording (`call`), or calls or
-    recordings (`last` of them that the box counted and nobody told of)."""
+    recordings (`last` of them that the box counted, or the desk PC began, and nobody told of)."""
 
     kind: str
     where: str
@@ -69,8 +69,9 @@ class BootFacts:
     Attributes:
         held: ascending. aside, lost: numbers that are accounted for otherwise.
         received, waiting: of the agent, ascending; None where none has said anything of this boot.
-        told: the day on which one first did.
+        told: the day of what only it knows: on which it first told of it, or the next boot began.
         calls, recordings: held of the whole boot.
+        until: the last number that is looked at; what lies behind it is of later days.
     """
 
     boot: str
@@ -84,6 +85,7 @@ class BootFacts:
     counts: Sequence[BoxCount] = ()
     calls: int = 0
     recordings: int = 0
+    until: int | None = None
 
 
 @dataclass
@@ -107,7 +109,10 @@ class DayResult:
 
 
 def compare(
-    boots: Iterable[BootFacts], recordings: Mapping[str, str], agent_days: Mapping[str, Mapping[str, int]]
+    boots: Iterable[BootFacts],
+    recordings: Mapping[str, str],
+    agent_days: Mapping[str, Mapping[str, int]],
+    untold: Mapping[str, int] | None = None,
 ) -> dict[str, DayResult]:
     """Compare the boots of one source.
 
@@ -115,6 +120,7 @@ def compare(
         recordings: call → how far its recording got: `verified` (or gone by a decision), `lost` (said so),
         `local` (on the desk PC), else anything.
         agent_days: day → what the agent counted of recordings.
+        untold: day → how many recordings an agent began, and no event tells of them.
     Returns:
         day → result, of the days on which anything was stated.
     """
@@ -122,11 +128,19 @@ def compare(
     for boot in boots:
         _compare_boot(boot, days)
         for event in boot.held:
-            _count_held(days[event.day], event, recordings)
+            _count_held(days.setdefault(event.day, DayResult()), event, recordings)
     for day, counted in agent_days.items():
         if day in days:
             days[day].agent |= counted
+    for day, number in (untold or {}).items():
+        if day in days and not _explains_recordings(days[day]):
+            days[day].gaps.append(Gap("recordings", "unknown", last=number))
     return days
+
+
+def _explains_recordings(result: DayResult) -> bool:
+    """What tells of a recording may be among what is missing or set aside."""
+    return bool(result.cloud.get("aside")) or any(gap.kind in ("event", "recordings") for gap in result.gaps)
 
 
 def _compare_boot(boot: BootFacts, days: dict[str, DayResult]) -> None:
@@ -161,6 +175,8 @@ def _split_by_day(boot: BootFacts) -> list[tuple[int, int, str]]:
     said_to = max([last for _, last in [*(boot.received or ()), *boot.aside]], default=0)
     if said_to > known_to and (marks or boot.told):
         marks.append((said_to, max(marks)[1] if marks else boot.told))
+    if boot.until is not None:
+        marks = [(min(seq, boot.until), day) for seq, day in marks]
     spans: list[tuple[int, int, str]] = []
     first = boot.after + 1
     for seq, day in sorted(marks):

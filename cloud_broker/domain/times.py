@@ -24,6 +24,9 @@ CHINA_OFFSET_MS = 8 * 3_600_000
 
 DAY_MS = 86_400_000
 
+LEEWAY_MS = 10_000
+"""A desk PC that was not told the time may be so much ahead of the cloud."""
+
 
 def china_day(at_ms: int) -> str:
     """`2026-03-17`: the day in Asia/Shanghai that `at_ms` falls into."""

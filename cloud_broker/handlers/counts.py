@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from cloud_broker.adapters.sql import counts, tables
-from cloud_broker.domain.times import china_day
+from cloud_broker.domain.times import china_day, parse_day_ms
 from protocol.const import UINT32_MAX
 from protocol.ids import is_boot
 
@@ -54,7 +54,7 @@ def note_report(connection: Connection, now_ms: int, desk: str, agent: str, body
             raise ReportMalformed
         kept = {
             "boots": {_read_boot(boot): _read_boot_ranges(said) for boot, said in boots.items()},
-            "recordings": {str(day)[:10]: _read_counts(said) for day, said in days.items()},
+            "recordings": {_read_day(day): _read_counts(said) for day, said in days.items()},
         }
         counts.keep_report(connection, agent, source, now_ms, kept)
 
@@ -63,6 +63,14 @@ def _read_boot(boot: str) -> str:
     if not is_boot(boot):
         raise ReportMalformed
     return boot
+
+
+def _read_day(day: str) -> str:
+    try:
+        parse_day_ms(day)
+    except ValueError as error:
+        raise ReportMalformed from error
+    return day
 
 
 def _read_boot_ranges(said: Any) -> dict[str, list[list[int]]]:

@@ -63,9 +63,12 @@ def _in_order(boots: Mapping[str, int]) -> list[str]:
 
 
 def _nearest(connection: Connection, box: str, boots: Iterable[str], *, is_first: bool) -> str | None:
-    """The first or last call of the first of `boots` that has one."""
-    for boot in boots:
+    """The first or last call of the first of `boots` that has one: mostly that is the very first."""
+    ordered = list(boots)
+    for boot in ordered[:1]:
         found = event_log.find_edge_call(connection, box, boot, is_first=is_first)
         if found is not None:
             return found
-    return None
+    with_calls = event_log.find_boots_with_calls(connection, box, ordered[1:])
+    nearest = next((boot for boot in ordered if boot in with_calls), None)
+    return event_log.find_edge_call(connection, box, nearest, is_first=is_first) if nearest else None

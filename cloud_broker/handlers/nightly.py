@@ -15,6 +15,7 @@ from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.domain.reconciliation import WHOLE
 from cloud_broker.domain.times import DAY_MS, china_day_start_ms
 from cloud_broker.handlers.reconcile import Compared, reconcile_night, reconcile_open
+from cloud_broker.handlers.recordings import Recordings
 from cloud_broker.ports import Clock
 
 log = structlog.get_logger()
@@ -22,7 +23,7 @@ log = structlog.get_logger()
 LOOK_EVERY_S = 5.0
 AGAIN_EVERY_MS = 5 * 60_000
 OUTBOX_LIFE_MS = DAY_MS
-NIGHT, AGAIN = "night", "open_days"
+NIGHT, AGAIN, PARTS = "night", "open_days", "parts"
 
 
 class Nightly:
@@ -32,10 +33,11 @@ class Nightly:
         at_ms: when the night's work is due, in ms after midnight in Asia/Shanghai.
     """
 
-    def __init__(self, database: Database, clock: Clock, at_ms: int) -> None:
+    def __init__(self, database: Database, clock: Clock, at_ms: int, recordings: Recordings) -> None:
         self._database = database
         self._clock = clock
         self._at_ms = at_ms
+        self._recordings = recordings
         self._holder = secrets.token_hex(8)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="nightly", daemon=True)
@@ -54,6 +56,7 @@ class Nightly:
         night_ms = china_day_start_ms(now_ms - self._at_ms) + self._at_ms
         self._do(NIGHT, now_ms, night_ms, self._work_at_night)
         self._do(AGAIN, now_ms, now_ms - AGAIN_EVERY_MS, self._look_again)
+        self._do(PARTS, now_ms, night_ms, self._drop_parts)
 
     def _do(self, name: str, now_ms: int, due_ms: int, work: Callable[[int], Sequence[Compared]]) -> None:
         with self._database.write() as connection:
@@ -70,10 +73,16 @@ class Nightly:
     def _work_at_night(self, now_ms: int) -> Sequence[Compared]:
         with self._database.write() as connection:
             outbox.forget_before(connection, now_ms - OUTBOX_LIFE_MS)
-        return reconcile_night(self._database, now_ms)
+            done_ms = jobs.load_done_ms(connection, NIGHT)
+        return reconcile_night(self._database, now_ms, done_ms)
 
     def _look_again(self, now_ms: int) -> Sequence[Compared]:
         return reconcile_open(self._database, now_ms)
+
+    def _drop_parts(self, now_ms: int) -> Sequence[Compared]:
+        if dropped := self._recordings.drop_orphaned_parts(now_ms):
+            log.info("recordings.parts_dropped", count=dropped)
+        return ()
 
     def _run(self) -> None:
         while not self._closing.wait(LOOK_EVERY_S):

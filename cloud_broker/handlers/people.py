@@ -10,16 +10,16 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import Connection, delete, insert, select, update
 
-from cloud_broker.adapters.sql import tables
+from cloud_broker.adapters.sql import places, tables
 from cloud_broker.adapters.sql.engine import Database
-from cloud_broker.domain.views import User
+from cloud_broker.domain.views import Invalid, User
 from cloud_broker.ports import Clock
 from protocol.desk_page import hash_token
 
-SESSION_LIFE_MS = 12 * 3_600_000
+SESSION_LIFE_MS = places.DUTY_LIFE_MS
 TOKEN_LIFE_MS = 30 * 24 * 3_600_000
 TOKEN_BYTES = 32
-MAX_PASSWORD = 256
+MIN_PASSWORD, MAX_PASSWORD = 8, 256
 FAILURES_ALLOWED = 5
 LOCK_MS = 60_000
 MAX_WATCHED = 10_000
@@ -114,14 +114,41 @@ class People:
         return Session(_user(row), row.csrf, row.expires_ms) if row is not None else None
 
     def log_out(self, token: str) -> None:
-        """Close the session and end the duty it began."""
-        table, duty, now_ms = tables.session.c, tables.duty.c, self._clock.now_ms()
+        """Close the session and end the duty it began; a bearer token began none."""
+        table = tables.session.c
+        ended = delete(tables.session).where(table.token_hash == hash_token(token))
         with self._database.write() as connection:
-            owner = select(table.user_id).where(table.token_hash == hash_token(token)).scalar_subquery()
-            connection.execute(
-                update(tables.duty).where(duty.user_id == owner, duty.to_ms.is_(None)).values(to_ms=now_ms)
-            )
-            connection.execute(delete(tables.session).where(table.token_hash == hash_token(token)))
+            row = connection.execute(ended.returning(table.user_id, table.kind)).first()
+            if row is not None and row.kind == "cookie":
+                _end_duty(connection, self._clock.now_ms(), row.user_id)
+
+    def set_password(self, username: str, password: str) -> None:
+        """A new password; whoever came in by the one before is out.
+
+        Raises:
+            Invalid: `username`, or `password` (too short or too long).
+        """
+        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            raise Invalid("password", "too_short" if len(password) < MIN_PASSWORD else "too_long")
+        self._change(username, password_hash=self.hash_password(password), demo=False)
+
+    def disable(self, username: str) -> None:
+        """Shut a person out, at once; what they did keeps their name.
+
+        Raises:
+            Invalid: `username`.
+        """
+        self._change(username, active=False)
+
+    def _change(self, username: str, **values: Any) -> None:
+        user, session = tables.user, tables.session
+        changed = update(user).where(user.c.username == username).values(**values).returning(user.c.id)
+        with self._database.write() as connection:
+            user_id = connection.execute(changed).scalar()
+            if user_id is None:
+                raise Invalid("username", "unknown")
+            connection.execute(delete(session).where(session.c.user_id == user_id))
+            _end_duty(connection, self._clock.now_ms(), user_id)
 
     def hash_password(self, password: str) -> str:
         return self._hasher.hash(password)
@@ -154,6 +181,13 @@ def take_duty(connection: Connection, now_ms: int, desk: str, user_id: int) -> N
         update(tables.duty).where(duty.desk == desk, duty.to_ms.is_(None)).values(to_ms=now_ms)
     )
     connection.execute(insert(tables.duty).values(desk=desk, user_id=user_id, from_ms=now_ms, to_ms=None))
+
+
+def _end_duty(connection: Connection, now_ms: int, user_id: int) -> None:
+    duty = tables.duty.c
+    connection.execute(
+        update(tables.duty).where(duty.user_id == user_id, duty.to_ms.is_(None)).values(to_ms=now_ms)
+    )
 
 
 def _user(row: Any) -> User:

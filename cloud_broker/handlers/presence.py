@@ -7,10 +7,11 @@ A box is online when its status and its agent's are. Away for over two minutes, 
 import json
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from cloud_broker.adapters.sql import homes, letters, tables
 from cloud_broker.adapters.sql.engine import Database
+from cloud_broker.domain.times import LEEWAY_MS
 from cloud_broker.handlers import counts
 from cloud_broker.handlers.projection import project_calls
 from cloud_broker.ports import Clock
@@ -18,8 +19,6 @@ from protocol.ids import is_source
 from protocol.topics import parse_topic
 
 GONE_AFTER_MS = 120_000
-LEEWAY_MS = 10_000
-"""A desk PC that was not told the time may be so much ahead of the cloud."""
 MAX_HEALTH_BYTES = 4096
 MAX_REPORT_BYTES = 128 * 1024
 MAX_FIRMWARE = 64
@@ -87,7 +86,6 @@ def close_calls_of_absent_boxes(database: Database, now_ms: int) -> None:
     """Close the open calls of boxes that have been away for over two minutes."""
     box, agent, call = tables.box.c, tables.agent.c, tables.call.c
     absent_since = now_ms - GONE_AFTER_MS
-    begun = call.started_ms - LEEWAY_MS  # one that began after its box went away has been told since
     query = (
         select(call.id, call.desk, box.changed_ms, box.online, agent.changed_ms.label("agent_ms"))
         .select_from(
@@ -98,8 +96,8 @@ def close_calls_of_absent_boxes(database: Database, now_ms: int) -> None:
         .where(call.state.in_(("ringing", "talking")), call.gone_ms.is_(None))
         .where(
             or_(
-                and_(box.online.is_(False), box.changed_ms <= absent_since, begun <= box.changed_ms),
-                and_(agent.online.is_(False), agent.changed_ms <= absent_since, begun <= agent.changed_ms),
+                and_(box.online.is_(False), box.changed_ms <= absent_since, _may_be_over(box, now_ms)),
+                and_(agent.online.is_(False), agent.changed_ms <= absent_since, _may_be_over(agent, now_ms)),
             )
         )
     )
@@ -112,6 +110,12 @@ def close_calls_of_absent_boxes(database: Database, now_ms: int) -> None:
             since_ms = row.agent_ms if row.online else row.changed_ms
             connection.execute(update(tables.call).where(call.id == row.id).values(gone_ms=since_ms))
         project_calls(connection, now_ms, {row.id: row.desk for row in rows})
+
+
+def _may_be_over(device: Any, now_ms: int) -> ColumnElement[bool]:
+    """A call that began after its device went away has been told since; in the future, by a clock ahead."""
+    started_ms = tables.call.c.started_ms
+    return or_(started_ms - LEEWAY_MS <= device.changed_ms, started_ms > now_ms)
 
 
 def _note_box(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from cloud_broker.adapters.sql import letters, tables
 from cloud_broker.adapters.sql.bulk import insert_rows
 from cloud_broker.adapters.sql.engine import Database
+from cloud_broker.domain.times import DAY_MS
 from cloud_broker.errors import UploadRefused
 from cloud_broker.handlers.projection import refresh_call
 from cloud_broker.ports import Clock, ObjectStore
@@ -26,9 +27,12 @@ from protocol.ids import parse_call_id
 MAX_WHOLE_BYTES = 2 * 1024 * 1024
 MAX_PART_BYTES = 2 * 1024 * 1024
 MAX_PARTS = 256
+PARTS_LIFE_MS = 7 * DAY_MS
+"""Parts of an upload that did not end are kept so long; a PC that goes on later sends all again."""
 READ_BYTES = 256 * 1024
 _DIGEST = re.compile(r"(?:^|,\s*)sha-256=:([A-Za-z0-9+/]{43}=):")
 _OGG = b"OggS"
+_PARTS = "parts/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Recordings:
         self._check_owner(desk, call_id)
         known = self._find(call_id, sha256)
         if known is not None:
+            self._drop_parts(call_id, parts)
             return known
         sizes = [self.store.size(_part_key(call_id, n)) for n in range(parts)]
         if not sizes or None in sizes:
@@ -89,9 +94,23 @@ class Recordings:
             )
         self.store.put(key_of(call_id), self._read_parts(call_id, parts))
         stored = self._verify(desk, call_id, sha256, length, samples)
+        self._drop_parts(call_id, parts)
+        return stored
+
+    def drop_orphaned_parts(self, now_ms: int) -> int:
+        """Delete the parts that no upload waits for, or for too long; how many those were."""
+        table = tables.recording.c
+        fresh = table.state == "uploading", table.changed_ms > now_ms - PARTS_LIFE_MS
+        with self.database.read() as connection:
+            under_way = set(connection.execute(select(table.call_id).where(*fresh)).scalars())
+        orphaned = [key for key in self.store.keys(_PARTS) if key.split("/")[1] not in under_way]
+        for key in orphaned:
+            self.store.delete(key)
+        return len(orphaned)
+
+    def _drop_parts(self, call_id: str, parts: int) -> None:
         for number in range(parts):
             self.store.delete(_part_key(call_id, number))
-        return stored
 
     def _check_owner(self, desk: str, call_id: str) -> None:
         try:
@@ -180,4 +199,4 @@ def _check_digest(body: bytes, header: str) -> str:
 
 
 def _part_key(call_id: str, number: int) -> str:
-    return f"parts/{call_id}/{number:04d}"
+    return f"{_PARTS}{call_id}/{number:04d}"

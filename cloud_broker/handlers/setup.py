@@ -49,12 +49,14 @@ def add_user(
     """Add a log-in; the password, which is shown nowhere else.
 
     Raises:
-        Invalid: `username` (taken), `role`, or `desk` (an agent has one, and it exists).
+        Invalid: `username` (taken), `role`, or `desk` (an agent has one, nobody else, and it exists).
     """
     if role not in ROLES:
         raise Invalid("role", "unknown")
     if role == "agent" and desk is None:
         raise Invalid("desk", "empty")
+    if role != "agent" and desk is not None:
+        raise Invalid("desk", "only_for_agents")
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     password_hash = people.hash_password(password)
     user, desks = tables.user.c, tables.desk.c

@@ -4,6 +4,7 @@ import json
 import queue
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -61,10 +62,12 @@ class DeskClient:
         self.received: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         self._connack: queue.Queue[bool] = queue.Queue()
         self._suback: queue.Queue[list[bool]] = queue.Queue()
+        self.was_cut = threading.Event()
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
         if username:
             self._client.username_pw_set(username, password)
         self._client.on_connect = lambda _c, _d, _f, reason, _p: self._connack.put(not reason.is_failure)
+        self._client.on_disconnect = lambda *_: self.was_cut.set()
         self._client.on_subscribe = lambda _c, _d, _m, reasons, _p: self._suback.put(
             [not reason.is_failure for reason in reasons]
         )

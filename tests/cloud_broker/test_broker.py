@@ -186,6 +186,19 @@ def test_with_the_last_pc_of_a_desk_its_broker_password_goes(cloud: Cloud, broke
     until(lambda: is_let_in(password))
 
 
+@pytest.mark.needs("mosquitto")
+def test_the_open_connection_of_a_stolen_pc_is_cut(cloud: Cloud, broker: Mosquitto) -> None:
+    enrolment = Enrolment(cloud.database, cloud.clock, SECRET, broker.folder)
+    stolen, other = desk_client(broker), desk_client(broker, OTHER_DESK)
+    assert stolen.is_in and other.is_in
+    assert enrolment.revoke(world.AGENT) == []
+    assert stolen.was_cut.wait(WAIT_S)
+    assert other.subscribe(desk_topic("pop", OTHER_DESK)) == [True]
+    assert not other.was_cut.is_set()
+    for client in (stolen, other):
+        client.close()
+
+
 def test_no_broker_is_not_an_error() -> None:
     connection = Connection(Broker("127.0.0.1", free_port()))
     assert [connection.receive(0.0) for _ in range(3)] == [[], [], []]

@@ -21,6 +21,7 @@ from cloud_broker.bootstrap import Cloud, build_cloud
 from cloud_broker.cli import app
 from cloud_broker.demo.estate import build_estate
 from cloud_broker.domain.times import china_day
+from cloud_broker.handlers.people import LogInRefused
 from cloud_broker.settings import Settings
 from telephony.numbers import normalise
 from tests.cloud_broker import world
@@ -41,9 +42,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     return give
 
 
-def run(*arguments: str) -> Result:
+def run(*arguments: str, typed: str | None = None) -> Result:
     """A command in this process; a traceback would be its `exception`."""
-    result = CliRunner().invoke(app, list(arguments))
+    result = CliRunner().invoke(app, list(arguments), input=typed)
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
 
@@ -163,6 +164,42 @@ def test_a_real_cloud_is_set_up_by_command(settings: Callable[..., None]) -> Non
     assert len(run("add-user", *user, "--desk", "yuan-1").stdout.strip()) == 16
     assert "--username: taken" in run("add-user", *user, "--desk", "yuan-1").stderr
     assert "--role: unknown" in run("add-user", *user[:-1], "king").stderr
+    manager = ("--username", "lin", "--name", "林经理", "--role", "manager")
+    assert "--desk: only_for_agents" in run("add-user", *manager, "--desk", "yuan-1").stderr
+    assert run("add-user", *manager).exit_code == 0
+
+
+def test_a_password_is_set_by_command_and_ends_the_sessions_before() -> None:
+    run("seed-demo")
+    with running_cloud() as cloud:
+        opened = [cloud.people.log_in("desk1", "demo", address="", kind=kind) for kind in ("cookie", "token")]
+    asked = run("set-password", "--username", "desk1", typed="a good one\na good one\n")
+    assert (asked.exit_code, "a good one" in asked.output) == (0, False)
+    with running_cloud() as cloud:
+        assert [cloud.people.find_session(one.token, "cookie") for one in opened] == [None, None]
+        assert cloud.people.find_session(opened[1].token, "token") is None
+        assert cloud.people.log_in("desk1", "a good one", address="").user.username == "desk1"
+        with pytest.raises(LogInRefused):
+            cloud.people.log_in("desk1", "demo", address="")
+    assert (
+        "--username: unknown" in run("set-password", "--username", "x", typed="12345678\n12345678\n").stderr
+    )
+    short = run("set-password", "--username", "desk1", typed="short\nshort\n")
+    assert (short.exit_code, "--password: too_short" in short.stderr) == (1, True)
+
+
+def test_who_left_is_shut_out_by_command() -> None:
+    run("seed-demo")
+    with running_cloud() as cloud:
+        token = cloud.people.log_in("desk1", "demo", address="", kind="token").token
+        cloud.people.log_in("desk1", "demo", address="")
+    assert run("disable-user", "--username", "desk1").exit_code == 0
+    with running_cloud() as cloud:
+        assert cloud.people.find_session(token, "token") is None
+        with pytest.raises(LogInRefused):
+            cloud.people.log_in("desk1", "demo", address="")
+        assert cloud.reader.desk(world.HQ, "tianyu-1").on_duty is None
+    assert "--username: unknown" in run("disable-user", "--username", "nobody").stderr
 
 
 def test_a_cloud_is_saved_and_brought_back_by_command(settings: Callable[..., None], tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def count_tickets(cloud: Cloud) -> int:
 def test_a_draft_becomes_the_ticket_of_its_call(cloud: Cloud) -> None:
     token = world.enrol(cloud)
     with cloud.database.write() as connection:
-        connection.execute(insert(tables.duty).values(desk=DESK, user_id=WANG.id, from_ms=0, to_ms=None))
+        connection.execute(insert(tables.duty).values(desk=DESK, user_id=WANG.id, from_ms=NOW_MS, to_ms=None))
     take_in(cloud, [*world.answered_call(), draft_made()])
     (ticket_id,) = cloud.reader.call(WANG, CALL).tickets
     ticket = cloud.reader.ticket(WANG, ticket_id)

@@ -1,8 +1,12 @@
 """A call that its box lost by a power cut goes on in the next boot: one call, in any order of events."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from cloud_broker.bootstrap import Cloud
 from cloud_broker.domain.views import CallFilter, CallView
@@ -12,6 +16,31 @@ from tests.cloud_broker.world import BOX, CALL, HQ, NOW_MS, Box, take_in
 
 CONTINUED = f"{BOX}-{world.LATER_BOOT}-2"
 LAST_BOOT = "1f2e3d4c-9"
+
+
+@contextmanager
+def counted_statements(cloud: Cloud) -> Iterator[list[str]]:
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        said.append(statement)
+
+    event.listen(cloud.database.engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(cloud.database.engine, "before_cursor_execute", note)
+
+
+def test_boots_without_a_call_are_passed_over_in_one_look(cloud: Cloud) -> None:
+    take_in(cloud, world.answered_call())
+    for number in range(8, 88):  # eighty power cuts in a night
+        box = Box(boot=f"1f2e3d4c-{number}", at_ms=NOW_MS + number * 60_000)
+        take_in(cloud, [box.say("boot", 10, reason="power_on", firmware="0.1", off_hook=False)])
+    box = Box(boot="1f2e3d4c-88", at_ms=NOW_MS + 88 * 60_000)
+    with counted_statements(cloud) as said:
+        take_in(cloud, world.answered_call(box=box)[:5])
+    assert len(said) < 40
 
 
 def shown(cloud: Cloud) -> list[CallView]:

@@ -7,9 +7,11 @@ from sqlalchemy import select
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.bootstrap import Cloud
+from cloud_broker.domain.times import LEEWAY_MS, to_datetime
 from cloud_broker.handlers.presence import close_calls_of_absent_boxes, note_health, note_status
+from cloud_broker.web.pages.desk_facts import read_call_facts
 from tests.cloud_broker import world
-from tests.cloud_broker.world import AGENT, BOX, CALL, DESK, HQ, NOW_MS, OTHER_DESK, take_in
+from tests.cloud_broker.world import AGENT, BOX, CALL, DESK, HQ, NOW_MS, OTHER_DESK, Box, take_in
 
 
 def say_status(cloud: Cloud, source: str, state: str, desk: str = DESK, **more: Any) -> None:
@@ -38,6 +40,22 @@ def test_a_call_of_a_box_that_stays_away_is_interrupted(cloud: Cloud) -> None:
     assert outcome(cloud) == "interrupted"
     take_in(cloud, events[6:])
     assert outcome(cloud) == "answered"
+
+
+def test_a_call_of_a_pc_whose_clock_runs_ahead_is_interrupted_too(cloud: Cloud) -> None:
+    take_in(cloud, world.answered_call(box=Box(at_ms=NOW_MS + 3_600_000))[:6])
+    say_status(cloud, BOX, "offline")
+    sweep_after(cloud, 120_000)
+    assert outcome(cloud) == "interrupted"
+
+
+def test_a_call_that_ends_in_the_future_is_not_the_one_just_ended(cloud: Cloud) -> None:
+    """Its ticket would be bound to it for as long as that clock runs ahead."""
+    take_in(cloud, world.answered_call(box=Box(at_ms=NOW_MS + 3_600_000)))
+    ended_ms = NOW_MS + 3_600_000 + 9_000
+    for age_ms, is_shown in ((-3_600_000, False), (-LEEWAY_MS, True), (0, True), (600_000, False)):
+        shown = read_call_facts(cloud.reader, HQ, DESK, to_datetime(ended_ms + age_ms)).call
+        assert (shown is not None) == is_shown
 
 
 def test_a_call_that_still_goes_on_is_opened_again(cloud: Cloud) -> None:

@@ -1,6 +1,7 @@
 """Every number a box gave is here, or it is named where it went; alarms come once and go by themselves."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -13,17 +14,21 @@ from cloud_broker.domain import reconciliation as domain
 from cloud_broker.domain.operations import AlarmView
 from cloud_broker.domain.reconciliation import BootFacts, BoxCount, Gap, HeldEvent
 from cloud_broker.domain.times import DAY_MS, china_day, parse_day_ms
+from cloud_broker.handlers import reconcile
+from cloud_broker.handlers.consumer import ask_again
 from cloud_broker.handlers.held import Held
 from cloud_broker.handlers.ingest import Message, ingest
 from cloud_broker.handlers.nightly import AGAIN_EVERY_MS, Nightly
 from cloud_broker.handlers.presence import note_health
-from cloud_broker.handlers.reconcile import Compared, reconcile_day, reconcile_night
+from cloud_broker.handlers.reconcile import Compared, reconcile_day, reconcile_night, reconcile_open
 from telephony.events import Event
 from tests.cloud_broker import world
 from tests.cloud_broker.world import AGENT, BOOT, BOX, CALL, DESK, HQ, NOW_MS, Box, take_in
 
 DAY = china_day(NOW_MS)
 NIGHT_MS = parse_day_ms(DAY) + DAY_MS + 3 * 3_600_000
+NIGHTS_UNTIL_ONLY_OPEN = 4
+"""The day of these tests is none of the last days any more."""
 AUDIO = b"OggS" + b"x" * 100
 
 
@@ -174,6 +179,52 @@ def test_a_day_that_was_looked_at_while_it_ran_is_an_alarm_when_it_has_ended(des
     assert alarms(desk) == []  # somebody has seen it
 
 
+def count_recordings(cloud: Cloud, begun: dict[str, int], received: list[list[int]]) -> None:
+    """What the agent has in its table of recordings, by the day on which it took them in."""
+    boots = {BOOT: {"received": received, "waiting": []}}
+    counted = {day: {"begun": number, "stored": 0, "verified": 0, "lost": 0} for day, number in begun.items()}
+    tell(cloud, AGENT, {"published": 8, "sources": {BOX: {"boots": boots, "recordings": counted}}})
+
+
+def test_recordings_that_the_desk_pc_began_and_nobody_told_of_are_missed(desk: Cloud) -> None:
+    take_in(desk, world.answered_call())
+    upload(desk)
+    count_recordings(desk, {DAY: 9}, [[1, 8]])
+    assert only(night(desk)).result.gaps == [Gap("recordings", "unknown", last=8)]
+    assert alarms(desk)[0].detail == "recordings 8"
+
+
+def test_recordings_whose_events_are_missing_are_missed_once(desk: Cloud) -> None:
+    take_in(desk, world.answered_call()[:5])
+    count_recordings(desk, {DAY: 1}, [[1, 8]])
+    assert only(night(desk)).result.gaps == [Gap("event", "cloud", BOOT, 6, 8)]
+
+
+def test_a_recording_that_waited_on_the_box_over_midnight_is_of_two_days_and_not_missed(desk: Cloud) -> None:
+    """The box says when it happened, the desk PC when it came."""
+    next_day = china_day(NOW_MS + DAY_MS)
+    box = Box()
+    events = world.answered_call(box=box)
+    desk.clock.ms = NOW_MS + DAY_MS  # type: ignore[attr-defined]
+    take_in(desk, [*events, box.say("line_changed", DAY_MS, state="normal", line_mv=48_000)])
+    upload(desk)
+    count_recordings(desk, {next_day: 1}, [[1, 9]])
+    found = {one.day: one.result.state for one in night(desk, 1) if one.source == BOX}
+    assert found == {DAY: "whole", next_day: "whole"}
+
+
+def test_a_desk_pc_that_took_them_in_by_a_wrong_clock_is_no_alarm(desk: Cloud) -> None:
+    """Its table keeps the wrong day; the events were given the right time later."""
+    wrong_day = china_day(NOW_MS + DAY_MS)
+    box = Box()
+    take_in(desk, world.answered_call(box=box))
+    desk.clock.ms = NIGHT_MS + DAY_MS // 2  # type: ignore[attr-defined]
+    take_in(desk, [box.say("line_changed", DAY_MS, state="normal", line_mv=48_000)])
+    upload(desk)
+    count_recordings(desk, {wrong_day: 1}, [[1, 9]])
+    assert {one.result.state for one in night(desk, 1)} == {"whole"}
+
+
 def test_a_dead_letter_is_accounted_for(desk: Cloud) -> None:
     events = world.answered_call()
     take_in(desk, events[:3] + events[4:])
@@ -228,6 +279,125 @@ def test_a_boot_that_only_the_desk_pc_knows_is_of_the_day_on_which_it_first_told
     assert found == {DAY: [Gap("event", "cloud", world.LATER_BOOT, 1, 3)]}
 
 
+def test_a_desk_pc_that_was_off_for_days_is_asked_for_the_recordings_of_those_days(desk: Cloud) -> None:
+    long_ago_ms = NOW_MS - 6 * DAY_MS
+    long_ago = china_day(long_ago_ms)
+    take_in(desk, world.answered_call(box=Box(at_ms=long_ago_ms)))
+    found = {one.day: one.result for one in night(desk) if one.source == BOX}
+    assert found[long_ago].gaps == [Gap("recording", "unknown", call=CALL)]
+    heard: list[dict[str, Any]] = []
+
+    class Heard:
+        def publish(self, topic: str, payload: bytes) -> bool:
+            heard.append(json.loads(payload))
+            return True
+
+    ask_again(Heard(), desk.database, NIGHT_MS)
+    assert [body["recordings"] for body in heard] == [[CALL]]
+
+
+def test_a_late_day_that_became_whole_is_not_compared_in_every_night(desk: Cloud) -> None:
+    worker = Nightly(desk.database, desk.clock, 3 * 3_600_000, desk.recordings)
+    take_in(desk, world.answered_call(box=Box(at_ms=NOW_MS - 6 * DAY_MS)))
+    upload(desk)
+    desk.clock.ms = NIGHT_MS  # type: ignore[attr-defined]
+    worker.look()
+    desk.clock.ms = NIGHT_MS + DAY_MS  # type: ignore[attr-defined]
+    worker.look()
+    with desk.database.read() as connection:
+        rows = connection.execute(tables.reconciled_day.select()).all()
+    assert [(row.state, row.checked_ms) for row in rows] == [("whole", NIGHT_MS)]
+
+
+def test_the_missing_tail_of_a_boot_is_of_the_day_on_which_the_next_one_began(desk: Cloud) -> None:
+    """Its agent first told of that boot weeks ago."""
+    weeks_ago_ms = NOW_MS - 20 * DAY_MS
+    desk.clock.ms = weeks_ago_ms  # type: ignore[attr-defined]
+    take_in(desk, world.answered_call(box=Box(at_ms=weeks_ago_ms)))
+    upload(desk)
+    tell_agent(desk, [[1, 8]])
+    night(desk, -20)
+    desk.clock.ms = NOW_MS  # type: ignore[attr-defined]
+    tell_agent(desk, [[1, 10]])
+    take_in(
+        desk, [Box(boot=world.LATER_BOOT).say("boot", 10, reason="power_on", firmware="1", off_hook=False)]
+    )
+    found = {one.day: one.result.gaps for one in night(desk) if one.source == BOX and one.result.gaps}
+    assert found == {DAY: [Gap("event", "cloud", BOOT, 9, 10)]}
+
+
+def test_one_source_that_cannot_be_compared_stops_no_other(
+    desk: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(desk, world.answered_call())
+    agent = Box(source=AGENT, boot="0000000a-1")
+    take_in(desk, [agent.say("recording_stored", 9, call=CALL, samples=32_000)])
+    load_facts = days.load_facts
+
+    def fail_for_the_agent(connection: Any, now_ms: int, source: str, *more: Any) -> Any:
+        if source == AGENT:
+            raise KeyError(source)
+        return load_facts(connection, now_ms, source, *more)
+
+    monkeypatch.setattr(reconcile.days, "load_facts", fail_for_the_agent)
+    assert [one.source for one in night(desk)] == [BOX]
+    with pytest.raises(KeyError):
+        reconcile_day(desk.database, NIGHT_MS, DAY)  # by hand: whoever asks is told
+
+
+def test_what_a_box_lost_is_not_looked_at_every_five_minutes(desk: Cloud) -> None:
+    events = world.answered_call()
+    take_in(desk, [*events[:3], *events[5:]])
+    box = Box(boot=world.LATER_BOOT, at_ms=NOW_MS + 60_000)
+    take_in(desk, [box.say("events_lost", 5, lost_boot=BOOT, first=4, last=5, reason="journal_full")])
+    upload(desk)
+    assert only(night(desk)).result.state == "lost"
+    assert reconcile_open(desk.database, NIGHT_MS + 300_000) == []
+    take_in(desk, events[3:5])  # it had them after all
+    night(desk, NIGHTS_UNTIL_ONLY_OPEN)
+    assert alarms(desk) == []
+
+
+def test_others_write_while_a_day_is_compared(desk: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in(desk, world.answered_call()[:6])
+    load_facts = days.load_facts
+
+    def load_while_events_come(*given: Any) -> Any:
+        facts = load_facts(*given)
+        writer = threading.Thread(target=take_in, args=(desk, world.answered_call()[6:]))
+        writer.start()
+        writer.join(timeout=5)
+        assert not writer.is_alive()
+        return facts
+
+    monkeypatch.setattr(reconcile.days, "load_facts", load_while_events_come)
+    assert only(night(desk)).day == DAY
+
+
+def test_an_old_day_is_compared_without_all_that_came_later(desk: Cloud) -> None:
+    box = Box()
+    events = world.answered_call(box=box)
+    take_in(desk, [*events[:3], *events[5:]])
+    desk.clock.ms = NIGHT_MS + 3 * DAY_MS  # type: ignore[attr-defined]
+    later = [
+        box.say("line_changed", day * DAY_MS + n, state="normal", line_mv=48_000)
+        for day in range(1, 4)
+        for n in range(50)
+    ]
+    take_in(desk, later)
+    upload(desk)
+    tell_agent(desk, [[1, 158]])
+    with desk.database.read() as connection:
+        boots, *_ = days.load_facts(connection, desk.clock.now_ms(), BOX, DAY, DAY)
+    assert [len(boot.held) for boot in boots] == [7]
+    assert only(reconcile_day(desk.database, desk.clock.now_ms(), DAY)).result.gaps == [
+        Gap("event", "cloud", BOOT, 4, 5)
+    ]
+    take_in(desk, events[3:5])
+    reconcile_open(desk.database, desk.clock.now_ms())
+    assert alarms(desk) == []
+
+
 def test_a_gap_that_moves_to_a_day_not_yet_compared_stays_open_where_it_was(desk: Cloud) -> None:
     box = Box()
     take_in(desk, world.answered_call(box=box)[:6])
@@ -271,6 +441,7 @@ def test_a_box_that_counted_a_call_nobody_told_of(desk: Cloud) -> None:
         {"sources": {BOX: {"boots": {BOOT: {"received": [[1, 2**40]], "waiting": []}}}}},
         {"sources": {BOX: {"boots": {"no boot": {"received": [], "waiting": []}}}}},
         {"sources": {BOX: {"boots": {}, "recordings": {DAY: {"begun": "many"}}}}},
+        {"sources": {BOX: {"boots": {}, "recordings": {"someday": {"begun": 1}}}}},
         {"sources": {f"{n:012x}": {"boots": {}} for n in range(100)}},
     ],
 )
@@ -301,7 +472,7 @@ def test_a_box_that_claims_four_billion_events_costs_one_line(desk: Cloud) -> No
 def test_the_night_is_worked_once_by_one_of_many(desk: Cloud) -> None:
     events = world.answered_call()
     take_in(desk, [*events[:3], *events[5:]])
-    workers = [Nightly(desk.database, desk.clock, 3 * 3_600_000) for _ in range(3)]
+    workers = [Nightly(desk.database, desk.clock, 3 * 3_600_000, desk.recordings) for _ in range(3)]
 
     def checked() -> list[int]:
         with desk.database.read() as connection:
@@ -395,6 +566,14 @@ def test_every_number_is_in_exactly_one_place(
     assert by_place["link"] == rest & known - told
     assert by_place["spool"] == rest & told & numbers(waiting)
     assert by_place["cloud"] == rest & told - numbers(waiting)
+
+
+def test_the_only_event_of_a_day_may_bear_the_number_to_which_its_box_counted_the_day_before() -> None:
+    counted = [BoxCount("a", 5, 0, 0)]
+    held = [HeldEvent(4, "a"), HeldEvent(5, "b")]
+    results = domain.compare([BootFacts(BOOT, 3, held, counts=counted)], {}, {})
+    assert [result.gaps for result in results.values()] == [[], []]
+    assert results["b"].cloud["events"] == 1
 
 
 @given(RANGES, RANGES)

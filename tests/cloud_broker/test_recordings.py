@@ -10,12 +10,14 @@ from sqlalchemy import select
 from cloud_broker.adapters.objects import FolderStore
 from cloud_broker.adapters.sql import tables
 from cloud_broker.bootstrap import Cloud
+from cloud_broker.domain.times import DAY_MS
+from cloud_broker.handlers.nightly import Nightly
 from cloud_broker.handlers.playback import TokenRefused, build_token, check_token
-from cloud_broker.handlers.recordings import key_of
+from cloud_broker.handlers.recordings import PARTS_LIFE_MS, key_of
 from cloud_broker.web.api.recordings import parse_range
 from tests.cloud_broker import world
 from tests.cloud_broker.serving import asking
-from tests.cloud_broker.world import CALL, OTHER_DESK, PASSWORD, digest_of, take_in
+from tests.cloud_broker.world import CALL, DESK, OTHER_DESK, PASSWORD, digest_of, take_in
 
 PATH = f"/api/v1/recordings/{CALL}"
 AUDIO = b"OggS" + bytes(range(256)) * 4
@@ -99,6 +101,44 @@ def test_parts_are_joined_and_verified_as_a_whole(client: httpx.Client, cloud: C
     assert client.post(f"{PATH}/complete", json=whole).status_code == 200
     assert cloud.store.get_range(key_of(CALL), 0, 100_000) == body
     assert cloud.store.size(f"parts/{CALL}/0000") is None
+
+
+def send_parts(cloud: Cloud, call: str = CALL) -> None:
+    for number, part in enumerate((AUDIO[:500], AUDIO[500:])):
+        cloud.recordings.put_part(DESK, call, number, part, digest_of(part))
+
+
+def complete(cloud: Cloud) -> None:
+    cloud.recordings.complete(DESK, CALL, hashlib.sha256(AUDIO).hexdigest(), len(AUDIO), 2, 32_000)
+
+
+def test_parts_that_were_left_behind_go_when_the_whole_is_announced_again(cloud: Cloud) -> None:
+    """The cloud died between the whole and the end of its parts."""
+    take_in(cloud, world.answered_call())
+    send_parts(cloud)
+    complete(cloud)
+    send_parts(cloud)
+    complete(cloud)
+    assert list(cloud.store.keys("parts/")) == []
+
+
+def test_parts_that_nobody_waits_for_go_at_night(cloud: Cloud) -> None:
+    take_in(cloud, world.answered_call())
+    later = world.Box(boot=world.LATER_BOOT)
+    take_in(cloud, world.answered_call(box=later))
+    under_way = f"{world.BOX}-{world.LATER_BOOT}-2"
+    cloud.recordings.put_whole(DESK, CALL, AUDIO, digest_of(AUDIO), 32_000)
+    send_parts(cloud)
+    send_parts(cloud, under_way)
+    worker = Nightly(cloud.database, cloud.clock, 0, cloud.recordings)
+
+    def left() -> set[str]:
+        worker.look()
+        return {key.split("/")[1] for key in cloud.store.keys("parts/")}
+
+    assert left() == {under_way}
+    cloud.clock.ms += PARTS_LIFE_MS + DAY_MS  # type: ignore[attr-defined]
+    assert left() == set()
 
 
 def test_playing_takes_a_token_and_leaves_one_audit_row(client: httpx.Client, cloud: Cloud) -> None:

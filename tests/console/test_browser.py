@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from cloud_broker.domain.views import RecordingView
 from tests.console.estate import LIU, WANG, ZHAO
@@ -97,6 +97,21 @@ def test_a_second_call_does_not_take_the_form_from_under_the_fingers(house: Hous
     assert house.drafts[first.id]["note"] == "还在写"
 
 
+def test_what_was_typed_last_belongs_to_the_call_it_was_typed_for(house: House, page: Page) -> None:
+    first = house.answer(house.ring())
+    expect(page.locator("#ticket-form")).to_have_attribute("data-form-call", first.id)
+    page.locator("#note").fill("最后一句")
+    house.hang_up(first)
+    second = house.answer(house.ring("01062345678", (LIU, ZHAO)))
+    expect(page.locator("#ticket-form")).to_have_attribute("data-form-call", second.id)
+    for _ in range(250):
+        if first.id in house.drafts:
+            break
+        page.wait_for_timeout(20)
+    assert house.drafts[first.id]["note"] == "最后一句"
+    assert second.id not in house.drafts
+
+
 def test_the_form_learns_who_is_calling_when_the_number_comes(house: House, page: Page) -> None:
     call = house.ring(None, (), ring_count=1)
     expect(page.locator("#ticket-form")).to_have_attribute("data-form-call", call.id)
@@ -131,6 +146,15 @@ def test_what_is_typed_into_the_pop_survives_the_next_ring(house: House, page: P
     house.put_call(replace(call, ring_count=3))
     expect(page.locator("[data-rings]")).to_have_text("第 3 声")
     expect(page.locator(".quick-save [name=name]")).to_have_value("周")
+
+
+def test_a_half_typed_name_stays_with_its_caller(house: House, page: Page) -> None:
+    first = house.ring("15920001000", ())
+    page.locator(".quick-save [name=name]").fill("周")
+    house.hang_up(first)
+    house.ring("15920002000", ())
+    expect(page.locator(".pop-number")).to_have_text("159 2000 2000")
+    expect(page.locator(".quick-save [name=name]")).to_have_value("")
 
 
 def test_rows_by_j_k_and_enter(house: House, page: Page) -> None:
@@ -192,6 +216,45 @@ def test_a_recording_that_cannot_be_played_says_why(house: House, page: Page) ->
     expect(page.locator(".player-error")).to_contain_text("正在上传")
 
 
+def test_the_recording_asked_for_last_plays(house: House, page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/calls/c3/play", lambda route: held.append(route))
+    page.locator("#recent [data-play=c3]").click()
+    first = page.locator("audio").element_handle()
+    page.locator("#recent [data-play=c1]").click()
+    expect(page.locator("#recent .player.player-playing")).to_be_visible()
+    with page.expect_response("**/calls/c3/play"):
+        held[0].continue_()
+    expect(page.locator(".player-error")).to_be_hidden()
+    assert first.evaluate("audio => audio.paused && !audio.src")
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_a_ticket_that_cannot_be_saved_stays_in_its_form(house: House, page: Page, status: int) -> None:
+    call = house.answer(house.ring())
+    expect(page.locator("#ticket-form")).to_have_attribute("data-form-call", call.id)
+    page.locator("#note").fill("水管爆了")
+    page.route("**/desk/tickets", lambda route: route.fulfill(status=status, body="Bad gateway"))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-form-problem]")).to_be_visible()
+    expect(page.locator("#note")).to_have_value("水管爆了")
+    page.unroute("**/desk/tickets")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".saved-title")).to_be_visible()
+
+
+def test_a_first_connection_that_is_refused_is_tried_again(
+    house: House, site: str, browser_page: Page
+) -> None:
+    page = browser_page
+    page.route("**/desk/stream*", lambda route: route.fulfill(status=503), times=1)
+    page.goto(f"{site}/desk")
+    expect(page.locator("#offline")).to_be_visible()
+    house.ring()
+    expect(page.locator(".pop-name")).to_contain_text("王建国")
+    expect(page.locator("#offline")).to_be_hidden()
+
+
 def test_the_page_catches_up_after_the_connection_broke(browser_page: Page, house: House) -> None:
     page = browser_page
     with serving(house) as first:
@@ -223,10 +286,30 @@ def test_a_draft_typed_while_offline_is_not_lost(browser_page: Page, house: Hous
         expect(page.locator("[data-draft-state]")).to_have_text("草稿已存")
 
 
+def test_the_phone_rings_on_every_page(house: House, page: Page) -> None:
+    with page.expect_response("**/desk/stream*"):
+        page.goto(page.url.replace("/desk", "/residents"))
+    call = house.ring()
+    expect(page.locator(".banner-ring")).to_contain_text("138 1234 5678 王建国")
+    expect(page).to_have_title("☎ 138 1234 5678")
+    house.answer(call)
+    expect(page.locator(".banner-ring")).to_have_count(0)
+    expect(page).not_to_have_title("☎ 138 1234 5678")
+
+
 def test_the_session_that_ended_leads_to_the_log_in(house: House, page: Page) -> None:
     house.user = None
     page.locator("[data-new-ticket]").or_(page.locator("body")).first.press("n")
     expect(page).to_have_url(re.compile("/login"))
+
+
+def test_a_draft_is_kept_when_the_session_has_ended(house: House, page: Page) -> None:
+    call = house.answer(house.ring())
+    expect(page.locator("#ticket-form")).to_have_attribute("data-form-call", call.id)
+    house.user = None
+    page.locator("#note").fill("写到一半")
+    expect(page.locator("[data-draft-state]")).to_have_text("草稿已留在本机")
+    assert "写到一半" in page.evaluate("id => localStorage.getItem(`draft:${id}`)", call.id)
 
 
 def test_a_refusal_is_said_and_the_page_stays(house: House, page: Page) -> None:

@@ -1,12 +1,14 @@
 """From the console to this PC's own page and back: only to the own agent's, never from under the fingers."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from sim.demo.stack import find_free_port
 from tests.console.house import House
@@ -53,6 +55,42 @@ def test_who_writes_is_not_moved_and_takes_the_draft_along(
     expect(page.locator("#note")).to_have_value("厨房漏水，很急")
     expect(page.locator(".pop-talking .pop-name")).to_contain_text("王建国")
     expect(page.locator("[data-draft-state]")).to_have_text("草稿已存")
+
+
+def test_a_draft_comes_along_though_another_call_rings_meanwhile(
+    own: PageDesk, context: BrowserContext
+) -> None:
+    own.say("off_hook", call=own.ring(), by="phone", rings=1)
+    own.say("on_hook", call=0, by="phone")
+    second = own.ring("01062345678")
+    draft = {"call": own.name_of(0), "fields": {"kind": "repair", "items": [], "note": "厨房漏水"}}
+    page = context.new_page()
+    page.goto(f"{own.url}/?key={KEY}#draft={quote(json.dumps(draft))}")
+    expect(page.locator("#note")).to_have_value("厨房漏水")
+    expect(page.locator("#ticket [data-call]")).to_have_attribute("data-call", own.name_of(0))
+    expect(page.locator("#call [data-call]")).to_have_attribute("data-call", own.name_of(second))
+    expect(page.locator(".switch-call")).to_be_visible()
+
+
+def test_who_begins_to_write_while_the_page_is_going_back_stays(
+    own: PageDesk, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    asked: list[Route] = []
+    page.route("**/healthz", lambda route: asked.append(route))
+    page.goto(f"{own.url}/?key={KEY}")
+    with own.lock:
+        own.desk.connect()
+        own.desk.commit_all()
+    own.look_for_cloud(5)
+    for _ in range(250):
+        if asked:
+            break
+        page.wait_for_timeout(20)
+    page.locator("#note").fill("在写")
+    asked[0].fulfill(status=200)
+    expect(page.locator("[data-draft-state]")).to_have_text("草稿已存")
+    expect(page).to_have_url(f"{own.url}/")
 
 
 def test_another_agents_page_is_not_opened(house: House, own: PageDesk, context: BrowserContext) -> None:

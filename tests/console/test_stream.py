@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from cloud_broker.domain.views import Effect
 from cloud_broker.web.pages import Console
 from cloud_broker.web.pages.render import Renderer
 from cloud_broker.web.pages.stream import DeskFeed, format_event, stream_desk
@@ -22,6 +23,52 @@ async def next_of(stream: AsyncIterator[str], skip_beats: bool = True) -> str:
     while (text := await anext(stream)).startswith("event: beat") and skip_beats:
         pass
     return text
+
+
+class CountingFeed(DeskFeed):
+    """Counts how often the page is made."""
+
+    renders = 0
+
+    def call_changes(self) -> str:
+        self.renders += 1
+        return super().call_changes()
+
+
+def test_a_day_of_effects_makes_the_page_twice_at_most() -> None:
+    async def scenario() -> None:
+        house = House()
+        plain = build_feed(house)
+        feed = CountingFeed(plain.console, plain.renderer, plain.user, plain.desk, plain.language)
+        stream = stream_desk(feed, house.subscribe(DESK, None), BEAT_S)
+        await next_of(stream)
+        await next_of(stream)
+        before = feed.renders
+        for _ in range(1000):
+            house.tell("call", "nobody")
+        assert (await next_of(stream, skip_beats=False)).startswith("event: beat")
+        assert feed.renders - before <= 2
+        await stream.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_a_beat_goes_out_while_effects_come_that_change_nothing() -> None:
+    async def without_end() -> AsyncIterator[Effect]:
+        house = House()
+        while True:
+            await asyncio.sleep(0)
+            yield Effect(1, DESK, "call", "nobody", house.time)
+
+    async def scenario() -> None:
+        stream = stream_desk(build_feed(House()), without_end(), BEAT_S)
+        await next_of(stream)
+        await next_of(stream)
+        beat = await asyncio.wait_for(next_of(stream, skip_beats=False), 20)
+        assert beat.startswith("event: beat")
+        await stream.aclose()
+
+    asyncio.run(scenario())
 
 
 def test_a_connection_begins_with_everything() -> None:
@@ -104,8 +151,7 @@ def test_a_stream_ends_when_its_effects_end() -> None:
 
 
 def test_every_line_of_a_message_is_a_data_line() -> None:
-    assert format_event("<p>a</p>\n\n<p>b</p>", 7) == "id: 7\ndata: <p>a</p>\ndata: <p>b</p>\n\n"
-    assert format_event("x", None) == "data: x\n\n"
+    assert format_event("<p>a</p>\n\n<p>b</p>") == "data: <p>a</p>\ndata: <p>b</p>\n\n"
 
 
 def test_a_stream_ends_with_its_session() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 Row = Sequence[Any]
 _ARRAY_TYPES = (
@@ -32,6 +33,13 @@ def insert_rows(
     # WHERE true: without it the parser cannot tell ON CONFLICT from a join's ON
     sql = f"INSERT INTO {table.name} ({names}) SELECT * FROM {_unnest(table, columns)} WHERE true {or_else}"
     return int(connection.exec_driver_sql(sql, _columns_of(columns, rows)).rowcount)
+
+
+def insert_new(connection: Connection, table: Table, **values: Any) -> int | None:
+    """INSERT one row; its id, or None if another transaction has just put one with the same unique key."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    made = insert(table).values(**values).on_conflict_do_nothing().returning(table.c.id)
+    return connection.execute(made).scalar()
 
 
 def update_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:

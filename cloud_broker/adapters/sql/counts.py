@@ -64,5 +64,5 @@ def load_reports(connection: Connection, source: str) -> list[dict[str, Any]]:
         body = json.loads(row.body)
         for said in body["boots"].values():
             said.setdefault("since_ms", row.at_ms)  # kept by an older version
-        reports.append(body)
+        reports.append(body | {"agent": row.agent})
     return reports

@@ -1,23 +1,38 @@
 """The facts of one source for the comparison, and its rows: one a day."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select, text
 
 from cloud_broker.adapters.sql import event_log, tables
 from cloud_broker.adapters.sql.bulk import insert_rows, select_in
 from cloud_broker.adapters.sql.counts import load_box_counts, load_reports
-from cloud_broker.domain.reconciliation import WHOLE, BootFacts, DayResult, Gap, HeldEvent, Range, merge
-from cloud_broker.domain.times import DAY_MS, china_day, parse_day_ms
-from protocol.ids import build_call_id
+from cloud_broker.domain.reconciliation import (
+    STATES,
+    WHOLE,
+    BootFacts,
+    DayResult,
+    Gap,
+    HeldEvent,
+    Range,
+    merge,
+)
+from cloud_broker.domain.times import CHINA_OFFSET_MS, DAY_MS, china_day, parse_day_ms
+from protocol.ids import build_call_id, parse_call_id
 
 MAX_GAPS = 200
 """Gaps of one day that are kept one by one; the rest are counted in the figures."""
 FIRST_SEQ = 1
+AROUND_MS = 3_600_000
+"""So much may the clocks of a desk PC and the cloud differ."""
+REPORTED_DAYS = 30
+"""For so long an agent tells of the recordings that it began."""
+OF_RECORDINGS = ("recording_started", "recording_stopped", "recording_stored", "recording_lost")
+OPEN = tuple(state for state in STATES if state != WHOLE)
 KEPT = ("verified", "legal_hold", "expired", "erased")
 """States of a recording that came, whatever was decided about it later."""
 
@@ -31,7 +46,7 @@ def load_sources(connection: Connection) -> dict[str, str]:
 
 def load_facts(
     connection: Connection, now_ms: int, source: str, first_day: str, last_day: str
-) -> tuple[list[BootFacts], dict[str, str], dict[str, dict[str, int]]]:
+) -> tuple[list[BootFacts], dict[str, str], dict[str, dict[str, int]], dict[str, int]]:
     """What `reconciliation.compare` wants of one source, of the boots that ran in these days."""
     since_ms, until_ms = parse_day_ms(first_day), parse_day_ms(last_day) + DAY_MS
     counts, reports = load_box_counts(connection, source), load_reports(connection, source)
@@ -40,20 +55,25 @@ def load_facts(
     heard_of = {boot for boot, told in counts.items() if told[-1].day >= first_day}
     heard_of |= {boot for body in reports for boot in body["boots"]}
     active = [*running, *sorted(heard_of - known.keys())]
+    followed = dict(pairwise(_in_order(known)))
     lost = _load_lost(connection, source, [boot for boot in known if known[boot] >= _begin(running, known)])
     facts = []
     for boot in active:
-        after, held = _load_held(connection, source, boot, since_ms)
+        after, held, until = _load_held(connection, source, boot, since_ms, until_ms)
         received, waiting, told = _load_agent(reports, boot)
+        if told and boot in followed:
+            told = max(told, china_day(known[followed[boot]]))
         calls, recordings = _count_boot(connection, source, boot) if boot in counts else (0, 0)
         facts.append(
             BootFacts(
                 boot, after, held, _load_aside(connection, source, boot, after), lost.get(boot, ()),
-                received, waiting, told, counts.get(boot, ()), calls, recordings,
+                received, waiting, told, counts.get(boot, ()), calls, recordings, until,
             )
         )  # fmt: skip
     recorded = [event.recording for boot in facts for event in boot.held if event.recording]
-    return facts, _load_recordings(connection, recorded), _load_agent_days(reports)
+    begun = Counter(event.day for boot in facts for event in boot.held if event.recording)
+    untold = _count_untold(connection, source, reports, begun, first_day, last_day)
+    return facts, _load_recordings(connection, recorded), _load_agent_days(reports), untold
 
 
 def store_day(
@@ -78,10 +98,21 @@ def store_day(
     return json.loads(before.gaps) != gaps or before.state != result.state, before.checked_ms
 
 
-def load_open_days(connection: Connection, since_day: str, source: str | None = None) -> dict[str, list[str]]:
-    """Source → its days since that one that are not whole; of all sources, or of one."""
+def load_late_days(connection: Connection, since_ms: int) -> list[tuple[str, str]]:
+    """(source, day) of the events that came since `since_ms`, and two days or more after they happened."""
+    event = tables.event.c
+    day = ((event.at_ms + CHINA_OFFSET_MS) // DAY_MS).label("day")
+    query = select(event.source, day).where(text(tables.IS_LATE), event.received_ms >= since_ms).distinct()
+    rows = connection.execute(query.order_by(event.source, day))
+    return [(row.source, china_day(row.day * DAY_MS)) for row in rows]
+
+
+def load_open_days(
+    connection: Connection, since_day: str, source: str | None = None, states: Iterable[str] = OPEN
+) -> dict[str, list[str]]:
+    """Source → its days since that one that are in one of `states`; of all sources, or of one."""
     table = tables.reconciled_day.c
-    query = select(table.source, table.day).where(table.state != WHOLE, table.day >= since_day)
+    query = select(table.source, table.day).where(table.state.in_(tuple(states)), table.day >= since_day)
     if source is not None:
         query = query.where(table.source == source)
     found: dict[str, list[str]] = defaultdict(list)
@@ -126,7 +157,7 @@ def _find_running(known: dict[str, int], now_ms: int, since_ms: int, until_ms: i
 
     A boot that began in the future has a clock that is wrong: it may have run at any time.
     """
-    ordered = sorted(known, key=lambda boot: known[boot])
+    ordered = _in_order(known)
     followed = dict(pairwise(ordered))
 
     def may_have_run(boot: str) -> bool:
@@ -137,21 +168,31 @@ def _find_running(known: dict[str, int], now_ms: int, since_ms: int, until_ms: i
     return [boot for boot in ordered if may_have_run(boot)]
 
 
+def _in_order(known: dict[str, int]) -> list[str]:
+    return sorted(known, key=lambda boot: known[boot])
+
+
 def _begin(boots: Sequence[str], known: dict[str, int]) -> int:
     return min((known[boot] for boot in boots), default=0)
 
 
-def _load_held(connection: Connection, source: str, boot: str, since_ms: int) -> tuple[int, list[HeldEvent]]:
-    """(the last number of earlier days, the events behind it)."""
+def _load_held(
+    connection: Connection, source: str, boot: str, since_ms: int, until_ms: int
+) -> tuple[int, list[HeldEvent], int | None]:
+    """(the last number of earlier days; the events behind it, up to the first of a later day; its number)."""
     event = tables.event.c
     of_boot = event.source == source, event.boot == boot
     begin = connection.execute(select(func.min(event.seq)).where(*of_boot, event.at_ms >= since_ms)).scalar()
     earlier = of_boot if begin is None else (*of_boot, event.seq < begin)
     after = connection.execute(select(func.max(event.seq)).where(*earlier)).scalar()
     after = int(after) if after is not None else FIRST_SEQ - 1
+    behind = *of_boot, event.seq > after
+    later = *behind, event.at_ms >= until_ms, event.received_ms >= until_ms
+    until = connection.execute(select(func.min(event.seq)).where(*later)).scalar()
+    wanted = behind if until is None else (*behind, event.seq <= until)
     columns = event.seq, event.at_ms, event.received_ms, event.type, event.call_id
-    rows = connection.execute(select(*columns).where(*of_boot, event.seq > after).order_by(event.seq))
-    return after, [_describe(source, boot, row) for row in rows]
+    rows = connection.execute(select(*columns).where(*wanted).order_by(event.seq))
+    return after, [_describe(source, boot, row) for row in rows], until
 
 
 def _describe(source: str, boot: str, row: Any) -> HeldEvent:
@@ -178,8 +219,8 @@ def _load_lost(connection: Connection, source: str, boots: Iterable[str]) -> dic
         event.source == source, event.boot.in_(list(boots)), event.type == "events_lost"
     )
     lost: dict[str, list[Range]] = defaultdict(list)
-    for text in connection.execute(query).scalars():
-        fields = json.loads(text)
+    for stated in connection.execute(query).scalars():
+        fields = json.loads(stated)
         lost[fields["lost_boot"]].append((fields["first"], fields["last"]))
     return lost
 
@@ -202,6 +243,50 @@ def _load_agent_days(reports: Iterable[dict[str, Any]]) -> dict[str, dict[str, i
             for name, number in counted.items():
                 sums[name] = sums.get(name, 0) + number
     return days
+
+
+def _count_untold(
+    connection: Connection,
+    source: str,
+    reports: Iterable[dict[str, Any]],
+    held: Mapping[str, int],
+    first_day: str,
+    last_day: str,
+) -> dict[str, int]:
+    """Day → how many recordings an agent began of which nothing is here.
+
+    An agent counts them by when it took them in, by its clock of then, and the log by when they happened:
+    only what is more than all it may have taken in on that day, and in the month up to it, is missing.
+    """
+    untold: dict[str, int] = {}
+    for body in reports:
+        begun = {day: counted["begun"] for day, counted in body["recordings"].items()}
+        for day in begun:
+            if not first_day <= day <= last_day or begun[day] <= held.get(day, 0):
+                continue
+            on_day = begun[day] - _count_told(connection, source, body["agent"], day, day)
+            up_to_day = sum(number for other, number in begun.items() if other <= day)
+            month_before = china_day(parse_day_ms(day) - REPORTED_DAYS * DAY_MS)
+            up_to_day -= _count_told(connection, source, body["agent"], min([month_before, *begun]), day)
+            missing = min(on_day, up_to_day)
+            if missing > untold.get(day, 0):
+                untold[day] = missing
+    return untold
+
+
+def _count_told(connection: Connection, source: str, agent: str, first_day: str, last_day: str) -> int:
+    """Recordings of a box that any event tells of which an agent may have taken in on these days."""
+    event = tables.event.c
+    since_ms = parse_day_ms(first_day) - AROUND_MS
+    until_ms = parse_day_ms(last_day) + DAY_MS + AROUND_MS
+    query = (
+        select(event.call_id)
+        .distinct()
+        .where(event.source.in_((source, agent)), event.type.in_(OF_RECORDINGS), event.at_ms < until_ms)
+    )
+    query = query.where(or_(event.at_ms >= since_ms, event.received_ms >= since_ms))
+    calls = connection.execute(query.where(event.call_id.is_not(None))).scalars()
+    return sum(parse_call_id(call)[0] == source for call in calls)
 
 
 def _count_boot(connection: Connection, source: str, boot: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from cloud_broker.adapters.sql import tables
+from cloud_broker.adapters.sql.places import DUTY_LIFE_MS
 from cloud_broker.domain.times import china_day_start_ms
 from cloud_broker.domain.views import DeskFigures, DeskView, LinkState
 
@@ -66,6 +67,7 @@ def _load_on_duty(connection: Connection, desks: Sequence[str], now_ms: int) -> 
         select(duty.desk, tables.user.c.name)
         .join_from(tables.duty, tables.user, duty.user_id == tables.user.c.id)
         .where(duty.desk.in_(desks), duty.from_ms <= now_ms, duty.to_ms.is_(None))
+        .where(duty.from_ms > now_ms - DUTY_LIFE_MS)
         .order_by(duty.from_ms)
     )
     return {row.desk: row.name for row in connection.execute(query)}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection, exists, select
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.bulk import insert_rows, select_in
@@ -108,6 +108,16 @@ def load_boots(connection: Connection, sources: Iterable[str]) -> dict[str, dict
     ):
         found[source][boot] = first_ms
     return found
+
+
+def find_boots_with_calls(connection: Connection, source: str, boots: Sequence[str]) -> set[str]:
+    """Those of `boots` in which there was a call."""
+    if not boots:
+        return set()
+    boot, event = tables.boot.c, tables.event.c
+    has_call = exists().where(event.source == source, event.boot == boot.boot, event.call_id.is_not(None))
+    query = select(boot.boot).where(boot.source == source, boot.boot.in_(boots), has_call)
+    return set(connection.execute(query).scalars())
 
 
 def find_edge_call(connection: Connection, source: str, boot: str, *, is_first: bool) -> str | None:

@@ -1,6 +1,6 @@
 """Jobs that one process does for all: a lease that runs out, and until when the work is done."""
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.bulk import insert_rows
@@ -22,6 +22,12 @@ def claim(connection: Connection, name: str, holder: str, now_ms: int, due_ms: i
         ),
     )
     return claimed == 1
+
+
+def load_done_ms(connection: Connection, name: str) -> int:
+    """When the work was done last; 0: never."""
+    job = tables.job.c
+    return int(connection.execute(select(job.done_ms).where(job.name == name)).scalar() or 0)
 
 
 def finish(connection: Connection, name: str, holder: str, done_ms: int) -> None:

@@ -9,6 +9,9 @@ from sqlalchemy import Connection
 from cloud_broker.adapters.sql import tables
 from cloud_broker.adapters.sql.bulk import select_in
 
+DUTY_LIFE_MS = 12 * 3_600_000
+"""A duty ends with the session that took it, at the latest; a browser that is closed says nothing."""
+
 
 class Duty(NamedTuple):
     desk: str
@@ -19,7 +22,8 @@ class Duty(NamedTuple):
 
 def find_on_duty(duties: Iterable[Duty], at_ms: int) -> int | None:
     """Who was on duty then, of one desk's duties: the latest to take the desk before it."""
-    on_duty = [d for d in duties if d.from_ms <= at_ms and (d.to_ms is None or at_ms < d.to_ms)]
+    begun = [duty for duty in duties if duty.from_ms <= at_ms < duty.from_ms + DUTY_LIFE_MS]
+    on_duty = [duty for duty in begun if duty.to_ms is None or at_ms < duty.to_ms]
     return max(on_duty, key=lambda d: d.from_ms).user_id if on_duty else None
 
 

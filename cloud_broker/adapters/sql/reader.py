@@ -78,6 +78,8 @@ class SqlReader:
         query = _after(query, call.started_ms, call.id, cursor)
         query = query.order_by(call.started_ms.desc(), call.id.desc()).limit(limit + 1)
         with self._database.read() as connection:
+            if where.text and where.text.strip():
+                query = query.where(_mentions(_projects(connection, user), where.text))
             rows = connection.execute(query).all()
             views = build_calls(connection, rows[:limit])
         last = rows[limit - 1] if len(rows) > limit else None
@@ -127,7 +129,7 @@ class SqlReader:
             if after is not None:
                 query = query.where(tables.resident.c.id > after[0])
             rows = connection.execute(query.order_by(tables.resident.c.id).limit(limit + 1)).all()
-            views = build_residents(connection, rows[:limit])
+            views = build_residents(connection, user, rows[:limit])
         return Page(views, encode_cursor(rows[limit - 1].id, 0) if len(rows) > limit else None)
 
     def resident(self, user: User, resident: int) -> ResidentView:
@@ -136,7 +138,7 @@ class SqlReader:
             query = select(tables.resident).where(tables.resident.c.id == resident)
             if projects is not None:
                 query = query.where(tables.resident.c.project_id.in_(projects))
-            view = _only(build_residents(connection, connection.execute(query).all()))
+            view = _only(build_residents(connection, user, connection.execute(query).all()))
             calls = build_calls(connection, _calls_of(connection, user, view))
             tickets = build_tickets(connection, _tickets_of(connection, user, view.id))
         return replace(view, calls=calls, tickets=tickets)
@@ -173,14 +175,14 @@ def _narrow_calls(query: Select[Any], where: CallFilter) -> Select[Any]:
         query = query.where(call.started_ms >= to_ms(where.since))
     if where.until is not None:
         query = query.where(call.started_ms < to_ms(where.until))
-    return query.where(_mentions(where.text)) if where.text and where.text.strip() else query
+    return query
 
 
-def _mentions(text: str) -> Any:
-    """A call whose number, or whose caller's name or room, contains the text."""
+def _mentions(project_ids: Sequence[int] | None, text: str) -> Any:
+    """A call whose number, or whose caller's name or room, contains the text; callers of these projects."""
     call, phone = tables.call.c, tables.phone.c
     like = contains(text)
-    residents = find_by_text(None, text).with_only_columns(tables.resident.c.id)
+    residents = find_by_text(project_ids, text).with_only_columns(tables.resident.c.id)
     numbers = select(phone.e164).where(phone.resident_id.in_(residents), phone.e164.is_not(None))
     return or_(call.number.like(like, escape="\\"), call.e164.like(like, escape="\\"), call.e164.in_(numbers))
 

@@ -1,6 +1,7 @@
 """Residents by number, by name and by room; a match is exact or it is none."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -8,11 +9,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
 
-from cloud_broker.adapters.sql import tables
+from cloud_broker.adapters.sql import scope, tables
 from cloud_broker.domain.times import to_datetime
-from cloud_broker.domain.views import ArrearsView, PhoneView, ResidentMatch, ResidentView
+from cloud_broker.domain.views import ArrearsView, PhoneView, ResidentMatch, ResidentView, User
 from telephony.numbers import may_be_resident
 
+_NUMBER = re.compile(r"[+\- ]*[0-9][0-9+\- ]*")
 Called = tuple[str, str | None]
 """(desk, E.164)."""
 
@@ -65,11 +67,11 @@ def match_residents(connection: Connection, ids: Iterable[int]) -> dict[int, Res
     return {row.id: _match(row, homes[row.id]) for row in rows}
 
 
-def build_residents(connection: Connection, rows: Sequence[Any]) -> list[ResidentView]:
-    """Views of rows of the table resident, without calls and tickets."""
+def build_residents(connection: Connection, user: User, rows: Sequence[Any]) -> list[ResidentView]:
+    """Views of rows of the table resident, without calls and tickets, as this user may see them."""
     ids = [row.id for row in rows]
     homes = _load_homes(connection, ids)
-    phones = _load_phones(connection, ids)
+    phones = _load_phones(connection, user, ids)
     arrears = load_arrears(connection, ids)
     views = []
     for row in rows:
@@ -91,7 +93,7 @@ def build_residents(connection: Connection, rows: Sequence[Any]) -> list[Residen
 
 
 def find_by_text(project_ids: Sequence[int] | None, text: str) -> Any:
-    """A query for residents whose name, room or number contains `text`."""
+    """A query for residents whose name or room contains `text`, or whose number, if it may be one."""
     resident, unit, phone = tables.resident.c, tables.unit.c, tables.phone.c
     query = select(tables.resident)
     if project_ids is not None:
@@ -103,15 +105,12 @@ def find_by_text(project_ids: Sequence[int] | None, text: str) -> Any:
     by_room = (
         select(tables.occupancy.c.resident_id).join(tables.unit).where(unit.label.like(like, escape="\\"))
     )
-    digits = "".join(char for char in needle if char.isdigit())
-    by_phone = select(phone.resident_id).where(
-        or_(phone.raw.like(f"%{digits}%"), phone.e164.like(f"%{digits}%"))
-        if digits
-        else phone.raw.like(like, escape="\\")
-    )
-    return query.where(
-        or_(resident.name.like(like, escape="\\"), resident.id.in_(by_room), resident.id.in_(by_phone))
-    )
+    found = [resident.name.like(like, escape="\\"), resident.id.in_(by_room)]
+    if _NUMBER.fullmatch(needle):
+        digits = "".join(char for char in needle if char.isdigit())
+        by_phone = or_(phone.raw.like(f"%{digits}%"), phone.e164.like(f"%{digits}%"))
+        found.append(resident.id.in_(select(phone.resident_id).where(by_phone)))
+    return query.where(or_(*found))
 
 
 def _match(row: Any, homes: Sequence[_Home]) -> ResidentMatch:
@@ -143,11 +142,13 @@ def _load_homes(connection: Connection, ids: Sequence[int]) -> Mapping[int, list
     return found
 
 
-def _load_phones(connection: Connection, ids: Sequence[int]) -> Mapping[int, list[PhoneView]]:
+def _load_phones(connection: Connection, user: User, ids: Sequence[int]) -> Mapping[int, list[PhoneView]]:
     phone, call = tables.phone.c, tables.call.c
-    last_seen = select(func.max(call.started_ms)).where(call.e164 == phone.e164).scalar_subquery()
+    seen = select(func.max(call.started_ms)).where(call.e164 == phone.e164, scope.within(user, call.desk))
     query = (
-        select(tables.phone, last_seen.label("last_ms")).where(phone.resident_id.in_(ids)).order_by(phone.id)
+        select(tables.phone, seen.scalar_subquery().label("last_ms"))
+        .where(phone.resident_id.in_(ids))
+        .order_by(phone.id)
     )
     found: dict[int, list[PhoneView]] = defaultdict(list)
     for row in connection.execute(query):

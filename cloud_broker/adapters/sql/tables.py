@@ -35,6 +35,12 @@ _ROWID = BigInteger().with_variant(Integer, "sqlite")
 IS_OPEN = "state IN ('ringing', 'talking')"
 """Of a call; as the queries for open calls say it."""
 
+IS_JOINED = "joined_to IS NOT NULL"
+"""Of a call: few are, and whoever reads those that are not is not led through this index."""
+
+IS_LATE = "received_ms - at_ms >= 172800000"
+"""Of an event: it came two days or more after it happened; as the query for late days says it."""
+
 
 def _id() -> Column[int]:
     return Column("id", _ROWID, primary_key=True, autoincrement=True)
@@ -60,6 +66,7 @@ event = Table(
     ),  # of the stated payload; the same id with another hash is a conflict
     Column("received_ms", BigInteger, nullable=False),
     Index("ix_event_call_id", "call_id"),
+    Index("ix_event_late", "received_ms", sqlite_where=text(IS_LATE), postgresql_where=text(IS_LATE)),
 )
 
 # Events whose source is not (yet) at home at the desk they came from; admitting the box projects them.
@@ -219,7 +226,8 @@ call = Table(
     Index("ix_call_desk_started_ms", "desk", "started_ms"),
     Index("ix_call_e164", "e164"),
     Index("ix_call_box_state", "box", "state"),
-    Index("ix_call_joined_to", "joined_to"),
+    Index("ix_call_joined_to", "joined_to", sqlite_where=text(IS_JOINED), postgresql_where=text(IS_JOINED)),
+    Index("ix_call_started_ms_id", "started_ms", "id"),
     Index("ix_call_open", "desk", sqlite_where=text(IS_OPEN), postgresql_where=text(IS_OPEN)),
 )
 
@@ -413,6 +421,7 @@ ticket = Table(
     Column("idempotency_key", Text),
     UniqueConstraint("desk", "idempotency_key"),
     Index("ix_ticket_desk_created_ms", "desk", "created_ms"),
+    Index("ix_ticket_created_ms_id", "created_ms", "id"),
     Index("ix_ticket_resident_id", "resident_id"),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from cloud_broker.adapters.sql import outbox, scope, tables, ticket_rows
-from cloud_broker.adapters.sql.bulk import insert_rows
+from cloud_broker.adapters.sql.bulk import insert_new, insert_rows
 from cloud_broker.adapters.sql.engine import Database
 from cloud_broker.adapters.sql.reader import SqlReader
 from cloud_broker.adapters.sql.resident_views import find_only_resident, match_numbers
@@ -53,6 +53,9 @@ class SqlWriter:
         with self._database.write() as connection:
             known = ticket_rows.find_by_key(connection, ticket.desk, ticket.key)
             ticket_id = known or self._insert_ticket(connection, user, ticket, draft)
+            if ticket_id is None:
+                ticket_id = ticket_rows.find_by_key(connection, ticket.desk, ticket.key)
+        assert ticket_id is not None
         return self._reader.ticket(user, ticket_id)
 
     def move_ticket(self, user: User, ticket: int, to_state: str, note: str) -> TicketView:
@@ -102,7 +105,8 @@ class SqlWriter:
             )
 
     def save_resident(self, user: User, resident: NewResident) -> ResidentView:
-        """A new resident with the number of the call, in the room as spoken (made if it is new)."""
+        """A new resident with the number of the call, in the room as spoken (made if it is new); the one that
+        there is, if name and number are the same."""
         scope.check_desk(user, resident.desk)
         name, room = resident.name.strip(), read_room(resident.room)
         if not name:
@@ -110,7 +114,7 @@ class SqlWriter:
         if len(name) > MAX_NAME or len(resident.salutation) > MAX_NAME:
             raise Invalid("name", "too_long")
         with self._database.write() as connection:
-            call = _find_call(connection, user, resident.call)
+            call = _find_call(connection, user, resident.call, lock=True)
             if call.desk != resident.desk:
                 raise Invalid("call", "other_desk")
             resident_id = self._insert_resident(connection, resident, name, room, call)
@@ -136,31 +140,33 @@ class SqlWriter:
     def play_url(self, user: User, call: str) -> str:
         return self._sign_play(user, self._reader.call(user, call))
 
-    def _insert_ticket(self, connection: Connection, user: User, ticket: NewTicket, draft: Draft) -> int:
+    def _insert_ticket(
+        self, connection: Connection, user: User, ticket: NewTicket, draft: Draft
+    ) -> int | None:
+        """None: another one with the same key came first."""
         now_ms = self._clock.now_ms()
         call = _find_call(connection, user, ticket.call) if ticket.call else None
         if call is not None and call.desk != ticket.desk:
             raise Invalid("call", "other_desk")
         promise = draft.promise_minutes
-        ticket_id = connection.execute(
-            insert(tables.ticket)
-            .values(
-                desk=ticket.desk, type=draft.type, state=TicketState.NEW.value, items=json.dumps(draft.items),
-                place=draft.place, note=draft.note, urgency=draft.urgency, created_ms=now_ms,
-                promised_ms=now_ms + promise * MINUTE_MS if promise else None,
-                resident_id=_resident_of(connection, ticket, call), call_id=ticket.call,
-                agent_id=(call.claimed_by or call.owner_id if call is not None else None) or user.id,
-                idempotency_key=ticket.key or None,
-            )
-            .returning(tables.ticket.c.id)
-        ).scalar_one()  # fmt: skip
+        ticket_id = insert_new(
+            connection, tables.ticket,
+            desk=ticket.desk, type=draft.type, state=TicketState.NEW.value, items=json.dumps(draft.items),
+            place=draft.place, note=draft.note, urgency=draft.urgency, created_ms=now_ms,
+            promised_ms=now_ms + promise * MINUTE_MS if promise else None,
+            resident_id=_resident_of(connection, ticket, call), call_id=ticket.call,
+            agent_id=(call.claimed_by or call.owner_id if call is not None else None) or user.id,
+            idempotency_key=ticket.key or None,
+        )  # fmt: skip
+        if ticket_id is None:
+            return None
         ticket_rows.note_change(connection, now_ms, ticket_id, user.name, None, TicketState.NEW.value, "")
         if ticket.call:
             ticket_rows.bind(connection, now_ms, ticket_id, ticket.call)
             connection.execute(tables.draft.delete().where(tables.draft.c.call_id == ticket.call))
             outbox.add_calls(connection, now_ms, [(ticket.desk, ticket.call)], [])
         outbox.add_ticket(connection, now_ms, ticket.desk, ticket_id)
-        return int(ticket_id)
+        return ticket_id
 
     def _insert_resident(
         self, connection: Connection, resident: NewResident, name: str, room: str, call: Any
@@ -168,7 +174,8 @@ class SqlWriter:
         project = connection.execute(
             select(tables.desk.c.project_id).where(tables.desk.c.id == resident.desk)
         ).scalar_one()
-        resident_id = int(
+        known = _find_resident(connection, project, name, call.e164)
+        resident_id = known or int(
             connection.execute(
                 insert(tables.resident)
                 .values(
@@ -179,17 +186,15 @@ class SqlWriter:
             ).scalar_one()
         )  # fmt: skip
         if room:
-            unit_id = _find_or_make_unit(connection, project, room)
-            connection.execute(
-                insert(tables.occupancy).values(resident_id=resident_id, unit_id=unit_id, role="owner")
-            )
-        if call.number and call.e164:
+            _move_in(connection, resident_id, _find_or_make_unit(connection, project, room))
+        if call.number and call.e164 and known is None:
             connection.execute(
                 insert(tables.phone).values(
                     resident_id=resident_id, raw=call.number, e164=call.e164, kind=call.number_kind or "",
                     label="", source="call", rules_version=RULES_VERSION,
                 )
             )  # fmt: skip
+        if call.number and call.e164:
             self._decide(connection, call, resident_id=resident_id)
         return resident_id
 
@@ -198,12 +203,12 @@ class SqlWriter:
         outbox.add_calls(connection, self._clock.now_ms(), [(call.desk, call.id)], [])
 
 
-def _find_call(connection: Connection, user: User, call: str) -> Any:
+def _find_call(connection: Connection, user: User, call: str, *, lock: bool = False) -> Any:
     column = tables.call.c
     query = select(tables.call).where(
         column.id == call, column.state.is_not(None), scope.within(user, column.desk)
     )
-    row = connection.execute(query).first()
+    row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFound(call)
     return row
@@ -235,16 +240,31 @@ def _resident_of(connection: Connection, ticket: NewTicket, call: Any | None) ->
     return find_only_resident(connection, call)
 
 
+def _find_resident(connection: Connection, project: int, name: str, e164: str | None) -> int | None:
+    """Who has this name and this number already."""
+    resident, phone = tables.resident.c, tables.phone.c
+    query = (
+        select(resident.id)
+        .join(tables.phone, phone.resident_id == resident.id)
+        .where(resident.project_id == project, resident.name == name, phone.e164 == e164)
+    )
+    return connection.execute(query.order_by(resident.id).limit(1)).scalar()
+
+
+def _move_in(connection: Connection, resident: int, unit: int) -> None:
+    home = tables.occupancy.c
+    lives_there = home.resident_id == resident, home.unit_id == unit, home.to_ms.is_(None)
+    if connection.execute(select(home.id).where(*lives_there)).first() is None:
+        connection.execute(insert(tables.occupancy).values(resident_id=resident, unit_id=unit, role="owner"))
+
+
 def _find_or_make_unit(connection: Connection, project: int, room: str) -> int:
     unit = tables.unit.c
-    found = connection.execute(select(unit.id).where(unit.project_id == project, unit.label == room)).scalar()
-    if found is not None:
-        return int(found)
-    building = room.split("-")[0]
-    return int(
-        connection.execute(
-            insert(tables.unit)
-            .values(project_id=project, label=room, building=building, kind="residence")
-            .returning(unit.id)
-        ).scalar_one()
-    )
+    find = select(unit.id).where(unit.project_id == project, unit.label == room)
+    found = connection.execute(find).scalar()
+    if found is None:
+        building = room.split("-")[0]
+        found = insert_new(
+            connection, tables.unit, project_id=project, label=room, building=building, kind="residence"
+        )
+    return int(found if found is not None else connection.execute(find).scalar_one())

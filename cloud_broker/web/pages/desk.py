@@ -23,7 +23,8 @@ from cloud_broker.web.pages.render import Renderer
 
 #: What a draft keeps; all text, as typed.
 DRAFT_FIELDS = ("type", "items", "place", "note", "promise")
-MAX_NOTE = 2000
+MAX_NOTE = 1000
+"""Characters: what the desk's own page takes too, so that a draft may go over to it and back."""
 
 
 def build_desk_router(console: Console, renderer: Renderer) -> APIRouter:
@@ -142,7 +143,7 @@ def read_ticket(form: FormData) -> NewTicket:
     """The ticket that a filled-in form describes.
 
     Raises:
-        Invalid: neither item nor note (`items`), a note over 2,000 characters (`note`), or a promised time
+        Invalid: neither item nor note (`items`), a note over 1,000 characters (`note`), or a promised time
             that is no number of minutes between 1 and 43,200 (`promise`).
     """
     items, note = _items(form), _text(form, "note").strip()

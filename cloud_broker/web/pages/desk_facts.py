@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cloud_broker.domain.times import LEEWAY_MS
 from cloud_broker.domain.views import (
     CallFilter,
     CallView,
@@ -26,6 +27,7 @@ from cloud_broker.web.pages.labels import OPEN_STATES
 
 #: How long an ended call stays in the call panel, so that its ticket can be finished in peace.
 _LINGER = timedelta(minutes=10)
+_LEEWAY = timedelta(milliseconds=LEEWAY_MS)
 _RECENT_CALLS = 8
 _PROMISES = 8
 _TICKETS_LOOKED_AT = 50
@@ -129,7 +131,9 @@ def _read_caller(reader: Reader, user: User, known: ResidentMatch | None) -> Res
 
 def _just_ended(reader: Reader, user: User, desk: str, now: datetime) -> CallView | None:
     latest = reader.calls(user, CallFilter(desk=desk), None, 1).items
-    return latest[0] if latest and latest[0].ended_at and now - latest[0].ended_at < _LINGER else None
+    if not latest or latest[0].ended_at is None:
+        return None
+    return latest[0] if -_LEEWAY <= now - latest[0].ended_at < _LINGER else None
 
 
 def _call_to_write_up(reader: Reader, user: User, desk: str, now: datetime) -> CallView | None:

@@ -88,10 +88,11 @@ def build_refusal(renderer: Renderer, request: Request, refusal: Refusal) -> Res
 
 
 def lead_to_sign_in(request: Request, _error: Exception) -> Response:
-    """A page comes back here after the log-in; a fragment sends its whole page there."""
+    """A page comes back here after the log-in; a fragment sends its whole page there; a script is told."""
     if is_fragment(request):
         return Response(status_code=401, headers={"HX-Redirect": SIGN_IN})
-    if request.url.path == "/desk/stream":
+    is_form = "text/html" in request.headers.get("accept", "")
+    if request.url.path == "/desk/stream" or (request.method != "GET" and not is_form):
         return Response(status_code=401)
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     query = "" if request.method != "GET" or target == "/" else f"?next={quote(target)}"

@@ -2,7 +2,8 @@
 
 Rules:
 - On every connection (also a repeated one) the whole live part is sent, so nothing that happened while the
-  line was down can be missed; `Last-Event-ID` only spares effects that were already seen.
+  line was down can be missed, and no effect from before it is asked for.
+- However many effects came meanwhile, the page is made once.
 - A fragment is sent only if it differs from the one this connection sent last: the page stands still unless
   something happened.
 - The call goes first, in a message of its own; the lists follow.
@@ -22,7 +23,6 @@ from fastapi.responses import StreamingResponse
 
 from cloud_broker.domain.views import Effect, User
 from cloud_broker.web.i18n import Language
-from cloud_broker.web.incoming import read_last_event_id
 from cloud_broker.web.pages.desk import desk_of
 from cloud_broker.web.pages.desk_facts import read_call_facts, read_list_facts
 from cloud_broker.web.pages.guard import SignedIn
@@ -33,6 +33,7 @@ BEAT_S = 10.0
 
 #: element id → template; each fragment is the inside of that element
 _CALL_PARTS = {"call": "fragments/call.html", "caller": "fragments/caller.html"}
+_ELSEWHERE_PARTS = {"ringing": "fragments/ringing.html"}
 _LIST_PARTS = {
     "links": "fragments/links.html",
     "figures": "fragments/figures.html",
@@ -44,22 +45,29 @@ _LIST_PARTS = {
 
 @dataclass
 class DeskFeed:
-    """The fragments of one connection, each remembered so that only changes are sent."""
+    """The fragments of one connection, each remembered so that only changes are sent.
+
+    Attributes:
+        is_elsewhere: for a page that is not the desk's: it is told only that the phone rings.
+    """
 
     console: Console
     renderer: Renderer
     user: User
     desk: str
     language: Language
+    is_elsewhere: bool = False
     _sent: dict[str, str] = field(default_factory=dict)
 
     def call_changes(self) -> str:
         """The call columns, as far as they changed."""
         facts = read_call_facts(self.console.reader, self.user, self.desk, self.console.now())
-        return self._changes(_CALL_PARTS, now_call=facts)
+        return self._changes(_ELSEWHERE_PARTS if self.is_elsewhere else _CALL_PARTS, now_call=facts)
 
     def list_changes(self) -> str:
         """Header dots, figures and lists, as far as they changed."""
+        if self.is_elsewhere:
+            return ""
         facts = read_list_facts(self.console.reader, self.user, self.desk)
         return self._changes(_LIST_PARTS, lists=facts, desk=facts.desk)
 
@@ -78,11 +86,13 @@ def build_stream_router(console: Console, renderer: Renderer) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/desk/stream")
-    def desk_stream(request: Request, user: SignedIn, desk: str | None = None) -> StreamingResponse:
+    def desk_stream(
+        request: Request, user: SignedIn, desk: str | None = None, elsewhere: bool = False
+    ) -> StreamingResponse:
         chosen = desk_of(console, user, desk)
         console.reader.desk(user, chosen)  # NotFound before the stream begins, not inside it
-        feed = DeskFeed(console, renderer, user, chosen, language_of(request))
-        effects = console.hub.subscribe(chosen, read_last_event_id(request))
+        feed = DeskFeed(console, renderer, user, chosen, language_of(request), elsewhere)
+        effects = console.hub.subscribe(chosen, None)
         return StreamingResponse(
             stream_desk(feed, effects, is_open=partial(console.sessions.is_signed_in, request)),
             media_type="text/event-stream",
@@ -104,30 +114,32 @@ async def stream_desk(
     """
     pending = asyncio.ensure_future(anext(effects))
     await asyncio.sleep(0)  # the subscription stands before the first read, so no effect falls between
-    last_id: int | None = None
+    clock = asyncio.get_running_loop().time
+    beat_at = clock() + beat_s
     try:
         while True:
             for changes in (feed.call_changes, feed.list_changes):
                 if html := await run_in_threadpool(changes):
-                    yield format_event(html, last_id)
-            done, _ = await asyncio.wait({pending}, timeout=beat_s)
+                    yield format_event(html)
+            done, _ = await asyncio.wait({pending}, timeout=max(0.0, beat_at - clock()))
             if not await run_in_threadpool(is_open):
                 return
-            if not done:
+            while pending.done():
+                try:
+                    pending.result()
+                except StopAsyncIteration:
+                    return
+                pending = asyncio.ensure_future(anext(effects))
+                await asyncio.sleep(0)  # what is there already is taken in this one step
+            if not done or clock() >= beat_at:
                 yield "event: beat\ndata: 1\n\n"
-                continue
-            try:
-                last_id = pending.result().id
-            except StopAsyncIteration:
-                return
-            pending = asyncio.ensure_future(anext(effects))
+                beat_at = clock() + beat_s
     finally:
         pending.cancel()
         with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
             await pending
 
 
-def format_event(html: str, event_id: int | None) -> str:
+def format_event(html: str) -> str:
     """One unnamed SSE message; every line of `html` is a data line."""
-    head = "" if event_id is None else f"id: {event_id}\n"
-    return head + "".join(f"data: {line}\n" for line in html.splitlines() if line.strip()) + "\n"
+    return "".join(f"data: {line}\n" for line in html.splitlines() if line.strip()) + "\n"

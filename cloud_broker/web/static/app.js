@@ -130,3 +130,12 @@ markTheme();
 tick();
 setInterval(tick, 500);
 document.addEventListener("htmx:after:swap", tick);
+
+// --- on every page but the desk's: the phone rings ----------------------------------------------------------
+
+const quietTitle = document.title;
+document.addEventListener("htmx:after:swap", () => {
+  if (!$("#ringing")) return;
+  const ringing = $("[data-ringing]");
+  document.title = ringing ? `☎ ${ringing.dataset.ringing}` : quietTitle;
+});

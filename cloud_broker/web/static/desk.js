@@ -31,12 +31,12 @@
     if (event.detail.status === 401) location.reload();
   });
   desk.addEventListener("htmx:sse:close", () => setOffline(true));
-  // hx-sse repeats a connection that was up once; the first one is repeated here
-  desk.addEventListener("htmx:error", (event) => {
+  // hx-sse repeats a connection that was up once; the first one is repeated here, unreachable or refused
+  ["htmx:error", "htmx:response:error"].forEach((failure) => desk.addEventListener(failure, (event) => {
     if (event.target !== desk || connection) return;
     setOffline(true);
     setTimeout(() => htmx.ajax("GET", desk.getAttribute("hx-sse:connect"), { source: desk, swap: "none" }), RETRY_MS);
-  });
+  }));
   setInterval(() => {
     if (Date.now() - heardAt < SILENT_MS) return;
     setOffline(true);
@@ -63,6 +63,7 @@
   function loadForm(call, isRefresh = false) {
     if (loading === call) return;
     loading = call;
+    sendDraft();
     const path = `/desk/ticket?desk=${encodeURIComponent(deskId)}&call=${encodeURIComponent(call)}`;
     htmx.ajax("GET", path, { target: "#ticket", swap: "innerHTML", isRefresh }).finally(() => {
       loading = null;
@@ -70,9 +71,11 @@
     });
   }
 
-  // Who began to write while the same form was fetched anew keeps what they wrote.
+  // Who began to write while the same form was fetched anew keeps what they wrote; and so does who is answered by a
+  // cloud, or a proxy before it, that cannot.
   document.addEventListener("htmx:before:swap", (event) => {
-    if (event.detail.ctx?.isRefresh && !isUntouched()) event.preventDefault();
+    const { isRefresh, response } = event.detail.ctx ?? {};
+    if ((isRefresh && !isUntouched()) || response?.status >= 500) event.preventDefault();
   });
 
   // A new call takes the form if nobody is writing in it, or once it is answered; its draft is kept either way.
@@ -113,11 +116,12 @@
 
   const DRAFT_MS = 400;
   let draftTimer = 0;
+  let unsent = null; // { call, body }: of the form as it was typed, which may be another one by now
 
   const draftKey = (call) => `draft:${call}`;
   const readForm = () => {
     const data = new FormData(form());
-    return { type: data.get("type"), items: data.getAll("items"), place: data.get("place"), note: data.get("note"), promise: data.get("promise") };
+    return { key: data.get("key"), type: data.get("type"), items: data.getAll("items"), place: data.get("place"), note: data.get("note"), promise: data.get("promise") };
   };
 
   function draftChanged() {
@@ -125,19 +129,25 @@
     localStorage.setItem(draftKey(call), JSON.stringify(readForm()));
     showDraft("saving");
     clearTimeout(draftTimer);
-    draftTimer = setTimeout(() => sendDraft(call), DRAFT_MS);
+    unsent = { call, body: new FormData(form()) };
+    draftTimer = setTimeout(sendDraft, DRAFT_MS);
   }
 
-  async function sendDraft(call) {
+  async function sendDraft() {
+    clearTimeout(draftTimer);
+    if (!unsent) return;
+    const { call, body } = unsent;
+    unsent = null;
     if (!call) return showDraft("unsaved"); // a draft without a call stays on this PC
+    const show = (state) => { if (call === formCall()) showDraft(state); };
     try {
       const sent = localStorage.getItem(draftKey(call));
-      const answer = await fetch("/desk/draft", { method: "POST", headers: { "X-CSRF-Token": window.cloudseat.token }, body: new FormData(form()) });
+      const answer = await fetch("/desk/draft", { method: "POST", headers: { "X-CSRF-Token": window.cloudseat.token }, body });
       if (!answer.ok) throw new Error(String(answer.status));
       if (localStorage.getItem(draftKey(call)) === sent) localStorage.removeItem(draftKey(call));
-      showDraft("saved");
+      show("saved");
     } catch {
-      showDraft("unsaved");
+      show("unsaved");
     }
   }
 
@@ -157,7 +167,8 @@
         else field.value = value ?? "";
       });
     }
-    sendDraft(formCall());
+    unsent = { call: formCall(), body: new FormData(form()) };
+    sendDraft();
   }
 
   // --- the items: a digit picks the group, the next one ticks the item ---------------------------------------
@@ -251,16 +262,19 @@
     else formArrived();
   });
   document.addEventListener("htmx:before:request", (event) => {
-    if (event.target.id === "ticket-form") clearTimeout(draftTimer);
+    if (event.target.id !== "ticket-form") return;
+    clearTimeout(draftTimer);
+    unsent = null; // what is saved now holds it
   });
   document.addEventListener("htmx:after:request", (event) => {
     const raw = event.detail.ctx.response?.raw;
     if (event.target.id === "ticket-form" && raw?.ok && raw.headers.has("HX-Trigger")) localStorage.removeItem(draftKey(event.target.dataset.formCall));
   });
-  document.addEventListener("htmx:error", (event) => {
+  ["htmx:error", "htmx:response:error"].forEach((failure) => document.addEventListener(failure, (event) => {
+    if (event.detail.ctx?.response?.status < 500) return; // the form says itself what is wrong
     const problem = event.target.id === "ticket-form" && $("[data-form-problem]");
     if (problem) { problem.hidden = false; showDraft("unsaved"); }
-  });
+  }));
 
   for (let n = 1; n <= 9; n += 1) keys.set(String(n), digit);
   keys.set("backspace", () => {

@@ -64,10 +64,7 @@
     go.onclick = () => { location.href = addressOf(own); };
   }
 
-  const isWriting = () => {
-    const form = $("#ticket-form");
-    return Boolean(form) && document.activeElement !== document.body && form.contains(document.activeElement) && Date.now() - typedAt < STILL_MS;
-  };
+  const isWriting = () => Boolean(document.activeElement.closest("#ticket-form, .quick-save")) && Date.now() - typedAt < STILL_MS;
 
   async function watch() {
     if (isAsking) return;

@@ -31,17 +31,19 @@
   }
 
   async function load() {
-    const { audio, call, root, waveform } = player;
+    const loaded = player;
+    const { audio, call, root, waveform } = loaded;
     $(".player-error", root).hidden = true;
     try {
       const answer = await fetch(`/calls/${encodeURIComponent(call)}/play`, { method: "POST", headers: { "X-CSRF-Token": token } });
       const body = await answer.json();
+      if (player !== loaded) return; // another one was opened meanwhile
       if (!answer.ok) throw new Error(body.sentence);
       audio.src = body.url;
       if (waveform) drawWaveform(waveform, body.url);
       await audio.play();
     } catch (error) {
-      if (error.name !== "AbortError") fail(error);
+      if (error.name !== "AbortError" && player === loaded) fail(error);
     }
   }
 
