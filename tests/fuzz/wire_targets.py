@@ -114,6 +114,9 @@ def check_link(data: bytes) -> str:
             assert len(inputs) <= MAX_INPUTS + AUDIO_WINDOW
             kinds.update([_KINDS[kind] for kind, _ in inputs])
             assert end.next_deadline_ms(now_ms) >= now_ms
+            for channel, window in ((CONTROL, CONTROL_WINDOW), (AUDIO, AUDIO_WINDOW)):
+                assert 0 <= end.under_way(channel) <= window
+                assert 0 <= end.room(channel) <= window
         end.decoder = decoder
         assert len(end._receivers[CONTROL]._early) < CONTROL_WINDOW
         assert len(end._receivers[AUDIO]._early) < AUDIO_WINDOW
