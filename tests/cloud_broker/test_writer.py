@@ -104,3 +104,16 @@ def test_a_double_click_saves_one_resident(cloud: Cloud) -> None:
     assert count(cloud, tables.occupancy, tables.occupancy.c.resident_id == first.id) == 1
     other = NewResident(DESK, CALL, "赵小梅", "赵女士", "")  # of the same number
     assert cloud.writer.save_resident(WANG, other).id != first.id
+
+
+def test_a_name_alone_makes_nobody_the_same(cloud: Cloud) -> None:
+    """A number that is none in the world (an extension): who calls from it may be anybody of that name."""
+    take_in(cloud, world.answered_call("8012"))
+    first, second = (cloud.writer.save_resident(WANG, STRANGER) for _ in range(2))
+    with cloud.database.write() as connection:
+        phone = {"raw": "8012", "e164": None, "kind": "", "label": ""}
+        connection.execute(
+            insert(tables.phone).values(resident_id=first.id, source="roster", rules_version=1, **phone)
+        )
+    third = cloud.writer.save_resident(WANG, STRANGER)
+    assert len({first.id, second.id, third.id}) == 3

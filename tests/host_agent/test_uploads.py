@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,21 +130,6 @@ def test_twenty_that_are_refused_do_not_keep_a_good_one_waiting(tmp_path: Path) 
     assert good is not None and good.call == "good"
 
 
-def test_one_that_is_refused_waits_longer_and_longer_by_itself(tmp_path: Path) -> None:
-    queue = UploadQueue(lambda: 1.0)
-    queue.add(build_job(tmp_path, 10, "refused"))
-    now_ms, waits = 0, []
-    for _ in range(12):
-        assert queue.take(now_ms) is not None
-        queue.handle_refused(now_ms)
-        due_ms = queue.next_due_ms()
-        assert due_ms is not None and queue.take(due_ms - 1) is None
-        waits.append(due_ms - now_ms)
-        now_ms = due_ms
-    assert waits[:3] == [FIRST_WAIT_MS, 2 * FIRST_WAIT_MS, 4 * FIRST_WAIT_MS]
-    assert waits[-1] == MAX_WAIT_MS
-
-
 def test_one_at_which_the_way_breaks_lets_the_next_try(tmp_path: Path) -> None:
     """A long recording over a bad line times out each time; the short ones behind it get through."""
     queue = UploadQueue(lambda: 0.5)
@@ -169,13 +155,15 @@ def test_one_at_a_time_oldest_first_but_the_asked_one_next(tmp_path: Path) -> No
     assert second is not None and second.call == "a" and queue.pending == 2
 
 
-def test_failures_wait_longer_and_longer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fail", [UploadQueue.handle_failed, UploadQueue.handle_refused])
+def test_failures_wait_longer_and_longer(tmp_path: Path, fail: Callable[[UploadQueue, int], None]) -> None:
+    """Of the way, and of one recording by itself."""
     queue = UploadQueue(lambda: 1.0)
     queue.add(build_job(tmp_path, 10))
     now_ms, waits = 0, []
     for _ in range(12):
         assert queue.take(now_ms) is not None
-        queue.handle_failed(now_ms)
+        fail(queue, now_ms)
         due_ms = queue.next_due_ms()
         assert due_ms is not None and queue.take(due_ms - 1) is None
         waits.append(due_ms - now_ms)

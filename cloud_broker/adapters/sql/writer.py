@@ -241,7 +241,9 @@ def _resident_of(connection: Connection, ticket: NewTicket, call: Any | None) ->
 
 
 def _find_resident(connection: Connection, project: int, name: str, e164: str | None) -> int | None:
-    """Who has this name and this number already."""
+    """Who has this name and this number already; without a number nobody."""
+    if e164 is None:
+        return None
     resident, phone = tables.resident.c, tables.phone.c
     query = (
         select(resident.id)
